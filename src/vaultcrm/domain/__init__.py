@@ -1,0 +1,16 @@
+"""What the product talks about: frozen values, ports and errors. Nothing here does I/O.
+
+| module         | holds                                                                |
+|----------------|----------------------------------------------------------------------|
+| `ids`          | UUIDv7 ids                                                           |
+| `money`        | integer minor units with an ISO currency                             |
+| `people`       | creators, fans and their tiers, users and what they may see          |
+| `conversation` | conversations and their messages                                     |
+| `personality`  | how a creator sounds                                                 |
+| `generation`   | one AI draft and its whole history                                   |
+| `drafting`     | what goes to a language model and what comes back (port `Drafter`)   |
+| `safety`       | findings and verdicts of the content filter                          |
+| `approval`     | reasons and decisions                                                |
+| `channels`     | where messages come from and go to (port `Channel`)                  |
+| `errors`       | everything that can go wrong and whose fault it is                   |
+"""

@@ -1,0 +1,102 @@
+"""Where messages come from and go to: the port `Channel`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from vaultcrm.domain.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a platform can do and what its terms allow."""
+
+    automated_sending: bool
+    idempotent_sends: bool
+    longest_text: int
+    least_price: Money | None = None
+    greatest_price: Money | None = None
+    unsend_seconds: int = 0
+
+
+class EventKind(StrEnum):
+    MESSAGE = "message"
+    PURCHASE = "purchase"
+
+
+@dataclass(frozen=True, slots=True)
+class InboundEvent:
+    """One thing that happened on a platform, in our words. `event_id` makes it count once."""
+
+    event_id: str
+    kind: EventKind
+    fan_handle: str
+    fan_display_name: str
+    conversation_ref: str
+    occurred_at: datetime
+    message_ref: str = ""
+    text: str = ""
+    amount: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundMessage:
+    """One message to send. `id` is the idempotency key: the same id is the same message."""
+
+    id: UUID
+    creator_id: UUID
+    conversation_id: UUID
+    conversation_ref: str
+    fan_handle: str
+    text: str
+    price: Money | None = None
+    media_ids: tuple[str, ...] = ()
+
+
+class SendStatus(StrEnum):
+    """`UNCERTAIN`: the platform may or may not have taken it, so a person is asked."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+
+
+class SendErrorKind(StrEnum):
+    RETRYABLE = "retryable"
+    RATE_LIMITED = "rate_limited"
+    POLICY = "policy"
+    AUTH = "auth"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    status: SendStatus
+    message_id: str = ""
+    cancel_until: datetime | None = None
+    error_kind: SendErrorKind | None = None
+    error: str = ""
+    retry_after: float | None = None
+    """Seconds."""
+
+
+class Channel(Protocol):
+    """One platform. `verify` and `parse` see the raw bytes; `send` never raises for a refusal."""
+
+    name: str
+    capabilities: Capabilities
+
+    def verify(self, headers: Mapping[str, str], raw_body: bytes) -> None:
+        """Raise `WebhookRejected` unless the signature is right and the time is recent."""
+
+    def parse(self, raw_body: bytes) -> tuple[InboundEvent, ...]:
+        """The events in a verified body; raise `InvalidInput` if it is not of the platform's form."""
+
+    async def send(self, message: OutboundMessage) -> SendResult:
+        """Hand one message to the platform."""
+
+    async def aclose(self) -> None:
+        """Give connections back."""

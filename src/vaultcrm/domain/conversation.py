@@ -1,0 +1,59 @@
+"""Conversations between one fan and one creator, and their messages."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from vaultcrm.domain.money import Money
+
+
+class Mode(StrEnum):
+    """What AI does in a conversation by itself."""
+
+    AUTO = "auto"
+    DRAFT_ONLY = "draft_only"
+    OFF = "off"
+
+
+class Sender(StrEnum):
+    FAN = "fan"
+    CREATOR = "creator"
+
+
+class Author(StrEnum):
+    """Who really wrote a message that carries the creator's name, or the fan."""
+
+    FAN = "fan"
+    CHATTER = "chatter"
+    AI_APPROVED = "ai_approved"
+    AI_AUTOMATIC = "ai_automatic"
+    IMPORTED = "imported"
+
+
+class Care(StrEnum):
+    """Why selling and automation are stopped in a conversation until a person says otherwise."""
+
+    DISTRESS = "distress"
+    POSSIBLE_MINOR = "possible_minor"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    id: UUID
+    creator_id: UUID
+    fan_id: UUID
+    channel: str
+    mode: Mode = Mode.AUTO
+    care: Care | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    id: UUID
+    sender: Sender
+    text: str
+    sent_at: datetime
+    author: Author = Author.IMPORTED
+    price: Money | None = None
+    purchased_at: datetime | None = None

@@ -1,0 +1,77 @@
+"""Creators, their fans, and the users who answer for them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from vaultcrm.domain.money import Money
+
+
+class Tier(StrEnum):
+    """How much a fan has spent over their whole life with a creator."""
+
+    WHALE = "whale"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+TIER_FROM_MAJOR = {Tier.WHALE: 1000, Tier.HIGH: 300, Tier.MEDIUM: 50}
+"""Lifetime value, in whole units of the fan's currency, from which a tier begins."""
+
+
+def tier_of(lifetime_value: Money) -> Tier:
+    """The tier that a lifetime value earns."""
+    for tier, least in TIER_FROM_MAJOR.items():
+        if lifetime_value.major >= least:
+            return tier
+    return Tier.LOW
+
+
+@dataclass(frozen=True, slots=True)
+class Creator:
+    id: UUID
+    handle: str
+    display_name: str
+    language: str = "en"
+    region: str = "US"
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """One fan of one creator. `disclosed_at` is when the fan was last told that AI may write."""
+
+    id: UUID
+    creator_id: UUID
+    handle: str
+    display_name: str
+    tier: Tier
+    lifetime_value: Money
+    disclosed_at: datetime | None = None
+    last_seen_at: datetime | None = None
+    notes: str = ""
+
+
+class Role(StrEnum):
+    CHATTER = "chatter"
+    MANAGER = "manager"
+    ADMIN = "admin"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking: a signed-in user or a program, and the creators that they may act for."""
+
+    user_id: UUID
+    role: Role
+    name: str
+    all_creators: bool
+    creator_ids: frozenset[UUID] = frozenset()
+
+    def may_see(self, creator_id: UUID) -> bool:
+        return self.all_creators or creator_id in self.creator_ids
+
+    def is_one_of(self, *roles: Role) -> bool:
+        return self.role in roles

@@ -1,0 +1,141 @@
+"""Every setting, typed, with its default and where its value comes from.
+
+Values are looked up, first hit wins: the environment, then the file `vaultcrm.env` in
+`VAULTCRM_HOME`. Settings marked as flags can also be overridden at run time, globally or for one
+creator (`vaultcrm.controls.flags`).
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+AiMode = Literal["retrieval", "anthropic", "openai_compatible"]
+
+
+def _empty_is_unset(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+OptionalStr = Annotated[str | None, BeforeValidator(_empty_is_unset)]
+OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_unset)]
+
+
+def default_home() -> Path:
+    """Where all data lies unless VAULTCRM_HOME says otherwise.
+
+    Not below root's home: PostgreSQL refuses to run as root, and the user that it runs as would
+    need root's home opened for reading.
+    """
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/vaultcrm")
+    return platformdirs.user_data_path("vaultcrm")
+
+
+def _flag(name: str) -> AliasChoices:
+    return AliasChoices(name, f"NEXT_PUBLIC_{name}")
+
+
+class Settings(BaseSettings):
+    """All settings. Field names are the environment's names in lower case."""
+
+    model_config = SettingsConfigDict(
+        env_file_encoding="utf-8", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    vaultcrm_home: Path = Field(
+        default_factory=default_home, description="folder that holds all data"
+    )
+    database_url: OptionalStr = Field(
+        default=None, description="any PostgreSQL >= 15; empty means the embedded server"
+    )
+    database_pool_size: int = Field(default=10, ge=2, le=200, description="connections a process")
+
+    anthropic_api_key: OptionalSecret = Field(default=None, description="key for Claude")
+    anthropic_base_url: OptionalStr = Field(default=None, description="another address for Claude")
+    openai_base_url: OptionalStr = Field(
+        default=None, description="an OpenAI-compatible server (Ollama, vLLM, llama.cpp)"
+    )
+    openai_api_key: OptionalSecret = Field(default=None, description="key for that server, if any")
+    ai_model: str = Field(default="claude-sonnet-5-5", description="model that drafts")
+    ai_model_checker: str = Field(default="claude-haiku-5-5", description="model that checks")
+    ai_timeout_seconds: float = Field(
+        default=20.0, gt=0, le=120, description="one call to the model, retries not counted"
+    )
+    ai_max_retries: int = Field(default=2, ge=0, le=6, description="retries of one model call")
+
+    enable_ai_chat: bool = Field(
+        default=True, validation_alias=_flag("ENABLE_AI_CHAT"), description="AI on or off (flag)"
+    )
+    ai_auto_send_threshold: int = Field(
+        default=80,
+        ge=0,
+        le=100,
+        validation_alias=_flag("AI_AUTO_SEND_THRESHOLD"),
+        description="least confidence for automatic sending (flag)",
+    )
+    ai_ppv_approval_threshold: float = Field(
+        default=50,
+        ge=0,
+        validation_alias=_flag("AI_PPV_APPROVAL_THRESHOLD"),
+        description="offers of this many dollars or more wait for a person (flag)",
+    )
+    ai_rate_limit_per_hour: int = Field(
+        default=100,
+        ge=0,
+        validation_alias=_flag("AI_RATE_LIMIT_PER_HOUR"),
+        description="generations per user and hour (flag)",
+    )
+    ai_max_tokens_per_day: int = Field(
+        default=100_000,
+        ge=0,
+        validation_alias=_flag("AI_MAX_TOKENS_PER_DAY"),
+        description="tokens a day, everybody together (flag)",
+    )
+    ai_max_tokens_per_message: int = Field(
+        default=512,
+        ge=512,
+        le=1024,
+        validation_alias=_flag("AI_MAX_TOKENS_PER_MESSAGE"),
+        description="most tokens the model may write for one draft (flag)",
+    )
+    ai_rollout_stage: int = Field(
+        default=2,
+        ge=1,
+        le=4,
+        validation_alias=_flag("AI_ROLLOUT_STAGE"),
+        description="1 one creator, 2 all with manual approval, 3 auto-send low value, 4 full (flag)",
+    )
+    ai_rollout_creator: OptionalStr = Field(
+        default=None, description="handle of the one creator of rollout stage 1 (flag)"
+    )
+
+    vaultcrm_base_url: str = Field(
+        default="http://127.0.0.1:8000", description="where people reach the console"
+    )
+
+    @property
+    def drafter(self) -> AiMode:
+        """Which drafter the keys allow: Claude, then an OpenAI-compatible server, then retrieval."""
+        if self.anthropic_api_key is not None:
+            return "anthropic"
+        if self.openai_base_url is not None:
+            return "openai_compatible"
+        return "retrieval"
+
+
+def load_settings(home: Path | None = None) -> Settings:
+    """Settings of this process. Raises pydantic's ValidationError, which names field and reason."""
+    chosen = home or Path(os.environ.get("VAULTCRM_HOME") or default_home())
+    return Settings(_env_file=chosen / "vaultcrm.env", vaultcrm_home=chosen)
+
+
+def environment_names(field: str) -> tuple[str, ...]:
+    """The names under which a setting may stand in the environment, preferred first."""
+    alias = Settings.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return tuple(str(choice) for choice in alias.choices)
+    return (field.upper(),)

@@ -107,10 +107,20 @@ class Settings(BaseSettings):
         ge=1,
         le=4,
         validation_alias=_flag("AI_ROLLOUT_STAGE"),
-        description="1 one creator, 2 all with manual approval, 3 auto-send low value, 4 full (flag)",
+        description="1 one creator, 2 manual approval, 3 auto-send low value, 4 full (flag)",
     )
     ai_rollout_creator: OptionalStr = Field(
         default=None, description="handle of the one creator of rollout stage 1 (flag)"
+    )
+
+    webhook_secret: OptionalSecret = Field(
+        default=None, description="signs the generic webhook both ways (whsec_…)"
+    )
+    webhook_target_url: OptionalStr = Field(
+        default=None, description="where the generic webhook delivers messages"
+    )
+    simulated_fans: bool = Field(
+        default=False, description="fans of the simulator channel answer by themselves"
     )
 
     vaultcrm_base_url: str = Field(
@@ -119,7 +129,7 @@ class Settings(BaseSettings):
 
     @property
     def drafter(self) -> AiMode:
-        """Which drafter the keys allow: Claude, then an OpenAI-compatible server, then retrieval."""
+        """Which drafter the keys allow: Claude, else an OpenAI-compatible server, else retrieval."""
         if self.anthropic_api_key is not None:
             return "anthropic"
         if self.openai_base_url is not None:

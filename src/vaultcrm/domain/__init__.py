@@ -9,8 +9,12 @@
 | `personality`  | how a creator sounds                                                 |
 | `generation`   | one AI draft and its whole history                                   |
 | `drafting`     | what goes to a language model and what comes back (port `Drafter`)   |
+| `situation`    | everything that is known when a draft is asked for                   |
 | `safety`       | findings and verdicts of the content filter                          |
 | `approval`     | reasons and decisions                                                |
 | `channels`     | where messages come from and go to (port `Channel`)                  |
+| `flags`        | the flags in force for one creator                                   |
+| `limits`       | what a call reserves before it is made                               |
+| `audit`        | what is written to the audit log                                     |
 | `errors`       | everything that can go wrong and whose fault it is                   |
 """

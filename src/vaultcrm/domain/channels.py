@@ -93,7 +93,7 @@ class Channel(Protocol):
         """Raise `WebhookRejected` unless the signature is right and the time is recent."""
 
     def parse(self, raw_body: bytes) -> tuple[InboundEvent, ...]:
-        """The events in a verified body; raise `InvalidInput` if it is not of the platform's form."""
+        """The events in a verified body; raise `InvalidInput` if its form is not the platform's."""
 
     async def send(self, message: OutboundMessage) -> SendResult:
         """Hand one message to the platform."""

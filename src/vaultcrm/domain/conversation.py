@@ -40,10 +40,13 @@ class Care(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
+    """`external_ref` is the platform's own name for it."""
+
     id: UUID
     creator_id: UUID
     fan_id: UUID
     channel: str
+    external_ref: str
     mode: Mode = Mode.AUTO
     care: Care | None = None
 

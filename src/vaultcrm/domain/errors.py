@@ -1,20 +1,20 @@
 """Everything that can go wrong, by whose fault it is.
 
-    VaultError
-    ├── InvalidInput            the caller sent something that cannot be used: says field and reason
-    ├── NotFound                no such thing, or not the caller's to see
-    ├── Forbidden               the caller's role does not allow it
-    ├── Unauthenticated         no caller, or one that cannot be verified
-    │   └── WebhookRejected     a webhook whose signature or time is wrong
-    ├── Conflict                somebody else was first; says who and when
-    ├── LimitExceeded           a limit is reached; says when to try again
-    ├── AiDisabled              AI is switched off, here or everywhere
-    ├── DrafterError            the language model could not be used
-    │   ├── DrafterUnavailable      down, overloaded or too slow, after all retries
-    │   ├── DrafterRateLimited      the provider's own limit, after all retries
-    │   ├── DrafterMisconfigured    key refused, model unknown or retired, request malformed
-    │   └── DrafterTimeout          no answer in time
-    └── DatabaseUnavailable     the database cannot be reached or started; says what to do
+VaultError
+├── InvalidInput            the caller sent something that cannot be used: says field and reason
+├── NotFound                no such thing, or not the caller's to see
+├── Forbidden               the caller's role does not allow it
+├── Unauthenticated         no caller, or one that cannot be verified
+│   └── WebhookRejected     a webhook whose signature or time is wrong
+├── Conflict                somebody else was first; says who and when
+├── LimitExceeded           a limit is reached; says when to try again
+├── AiDisabled              AI is switched off, here or everywhere
+├── DrafterError            the language model could not be used
+│   ├── DrafterUnavailable      down, overloaded or too slow, after all retries
+│   ├── DrafterRateLimited      the provider's own limit, after all retries
+│   ├── DrafterMisconfigured    key refused, model unknown or retired, request malformed
+│   └── DrafterTimeout          no answer in time
+└── DatabaseUnavailable     the database cannot be reached or started; says what to do
 """
 
 from dataclasses import dataclass

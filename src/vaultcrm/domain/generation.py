@@ -1,7 +1,13 @@
 """A generation: one AI draft and its whole history."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
+
+from vaultcrm.domain.approval import ApprovalReason
+from vaultcrm.domain.money import Money
+from vaultcrm.domain.safety import SafetyReport
 
 
 class GenerationType(StrEnum):
@@ -64,3 +70,50 @@ class TokenUsage:
     def total(self) -> int:
         """What counts against token limits: everything that was read or written."""
         return self.input + self.output + self.cache_read + self.cache_write
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRecord:
+    """One row of `ai_message_generations` with the state of its delivery, as the API shows it.
+
+    `message` is None when the filter rejected the draft or the model gave none. `cost_micro_usd`
+    is in millionths of a dollar. `alternatives` are the candidates that were not chosen.
+    """
+
+    id: UUID
+    creator_id: UUID
+    conversation_id: UUID
+    fan_id: UUID
+    chatter_id: UUID | None
+    generation_type: GenerationType
+    status: GenerationStatus
+    message: str | None
+    suggested_price: Money | None
+    currency: str
+    alternatives: tuple[str, ...]
+    confidence: int
+    reasoning: str
+    note: str
+    approval_reasons: tuple[ApprovalReason, ...]
+    safety: SafetyReport
+    priority: int
+    model: str
+    prompt_version: str
+    personality_version: int
+    last_message_id: UUID | None
+    usage: TokenUsage
+    cost_micro_usd: int
+    created_at: datetime
+    stale_at: datetime | None = None
+    claimed_by: UUID | None = None
+    claimed_until: datetime | None = None
+    approved_at: datetime | None = None
+    approved_by: UUID | None = None
+    final_message: str | None = None
+    final_price: Money | None = None
+    delivery_status: DeliveryStatus | None = None
+    delivery_error: str | None = None
+
+    @property
+    def requires_approval(self) -> bool:
+        return self.status is GenerationStatus.QUEUED

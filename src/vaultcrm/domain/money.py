@@ -2,8 +2,15 @@
 
 from dataclasses import dataclass
 
-ZERO_DECIMAL_CURRENCIES = frozenset({"JPY", "KRW", "VND", "CLP", "ISK", "XTR"})
-"""Currencies whose minor unit is the unit itself. XTR is Telegram Stars."""
+ZERO_DECIMAL_CURRENCIES = frozenset(
+    {
+        *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
+        *("RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF", "XTR"),
+    }
+)
+"""Currencies whose minor unit is the unit itself (ISO 4217). XTR is Telegram Stars."""
+THREE_DECIMAL_CURRENCIES = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+"""Currencies with a thousand minor units in one whole unit (ISO 4217)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +23,8 @@ class Money:
     def __post_init__(self) -> None:
         if self.minor < 0:
             raise ValueError("an amount of money is not negative")
-        if len(self.currency) != 3 or not self.currency.isascii() or not self.currency.isupper():
+        letters = self.currency.isascii() and self.currency.isalpha() and self.currency.isupper()
+        if len(self.currency) != 3 or not letters:
             raise ValueError("a currency is three capital letters")
 
     @property
@@ -25,11 +33,16 @@ class Money:
         return self.minor / minor_per_major(self.currency)
 
     def __str__(self) -> str:
-        digits = 0 if self.currency in ZERO_DECIMAL_CURRENCIES else 2
-        amount = f"{self.major:,.{digits}f}"
+        amount = f"{self.major:,.{_digits(self.currency)}f}"
         return f"${amount}" if self.currency == "USD" else f"{amount} {self.currency}"
 
 
 def minor_per_major(currency: str) -> int:
     """Minor units in one whole unit of a currency."""
-    return 1 if currency in ZERO_DECIMAL_CURRENCIES else 100
+    return int(10 ** _digits(currency))
+
+
+def _digits(currency: str) -> int:
+    if currency in ZERO_DECIMAL_CURRENCIES:
+        return 0
+    return 3 if currency in THREE_DECIMAL_CURRENCIES else 2

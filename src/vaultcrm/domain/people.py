@@ -60,6 +60,10 @@ class Role(StrEnum):
     SERVICE = "service"
 
 
+SYSTEM_USER_ID = UUID("00000000-0000-7000-8000-000000000001")
+"""The user that automatic work is done as. The first migration adds the row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who is asking: a signed-in user or a program, and the creators that they may act for."""
@@ -75,3 +79,14 @@ class Caller:
 
     def is_one_of(self, *roles: Role) -> bool:
         return self.role in roles
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """How a caller proves who they are: a token's hash, or a user that is already known.
+
+    Exactly one of the two is set. A known user comes from a session, a command or a job.
+    """
+
+    token_hash: bytes | None = None
+    user_id: UUID | None = None

@@ -49,7 +49,7 @@ class Category(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a rule saw. `start:end` are offsets, in code points, into the original text."""
+    """One thing that a rule saw. `start:end` are code-point offsets into the original text."""
 
     category: Category
     start: int
@@ -63,7 +63,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SafetyReport:
-    """The filter's answer: `score` is 1.0 for a clean text and falls to 0.0 with the worst finding."""
+    """The filter's answer. `score` is 1.0 for a clean text and 0.0 for a sure finding."""
 
     verdict: Verdict
     score: float

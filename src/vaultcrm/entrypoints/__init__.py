@@ -1,0 +1,3 @@
+"""The ways in: JSON API and webhooks, console pages, jobs, commands. Thin: each translates to and
+from a workflow and decides nothing itself.
+"""

@@ -1,0 +1,38 @@
+"""Which drafter an installation runs with."""
+
+from pydantic import SecretStr
+
+from vaultcrm.adapters.llm.anthropic import AnthropicDrafter
+from vaultcrm.adapters.llm.openai_compatible import OpenAiCompatibleDrafter
+from vaultcrm.adapters.llm.retrieval import RetrievalDrafter
+from vaultcrm.domain.drafting import Drafter
+from vaultcrm.settings import Settings
+
+
+def build_drafter(settings: Settings) -> Drafter:
+    """The drafter that `Settings.drafter` names. Makes no call; the caller closes it."""
+    match settings.drafter:
+        case "anthropic":
+            return AnthropicDrafter(
+                api_key=_secret(settings.anthropic_api_key),
+                base_url=settings.anthropic_base_url,
+                model=settings.ai_model,
+                checker=settings.ai_model_checker,
+                timeout_seconds=settings.ai_timeout_seconds,
+                max_retries=settings.ai_max_retries,
+            )
+        case "openai_compatible":
+            return OpenAiCompatibleDrafter(
+                base_url=settings.openai_base_url or "",
+                api_key=_secret(settings.openai_api_key),
+                model=settings.ai_model,
+                checker=settings.ai_model_checker,
+                timeout_seconds=settings.ai_timeout_seconds,
+                max_retries=settings.ai_max_retries,
+            )
+        case "retrieval":
+            return RetrievalDrafter()
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value is not None else ""

@@ -1,0 +1,92 @@
+"""The one place where real parts are put together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from psycopg_pool import AsyncConnectionPool
+
+from vaultcrm.adapters.channels.simulator.channel import SimulatorChannel
+from vaultcrm.adapters.channels.webhook import WebhookChannel
+from vaultcrm.adapters.llm.catalog import find_model
+from vaultcrm.adapters.llm.factory import build_drafter
+from vaultcrm.db.embedded import start_embedded
+from vaultcrm.db.jobs import JobQueue, job_app
+from vaultcrm.db.migrate import upgrade
+from vaultcrm.db.pending import Connection
+from vaultcrm.db.pool import open_pool
+from vaultcrm.domain.channels import Channel
+from vaultcrm.pipeline.safety.filter import ContentFilter
+from vaultcrm.settings import Settings
+from vaultcrm.workflows.parts import Parts
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def database_url(settings: Settings) -> AsyncIterator[str]:
+    """The address of a migrated database: the given one, or the embedded server's.
+
+    The embedded server runs for as long as any process of this home needs it.
+    """
+    if settings.database_url is not None:
+        await asyncio.to_thread(upgrade, settings.database_url)
+        yield settings.database_url
+        return
+    server = await asyncio.to_thread(start_embedded, settings.vaultcrm_home)
+    try:
+        url = server.url()
+        await asyncio.to_thread(upgrade, url)
+        yield url
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[AsyncConnectionPool[Connection]]:
+    """A pool of connections to a migrated database."""
+    async with database_url(settings) as url:
+        pool = await open_pool(url, settings.database_pool_size)
+        try:
+            yield pool
+        finally:
+            await pool.close()
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
+    """Everything a process works with, opened in order and closed in the reverse one."""
+    async with database_url(settings) as url:
+        pool = await open_pool(url, settings.database_pool_size)
+        drafter = build_drafter(settings)
+        channels = build_channels(settings)
+        try:
+            yield Parts(
+                settings=settings,
+                database_url=url,
+                pool=pool,
+                drafter=drafter,
+                price=find_model,
+                content_filter=ContentFilter.load(),
+                channels=channels,
+                jobs=JobQueue(job_app(url)),
+                now=utc_now,
+            )
+        finally:
+            for channel in channels.values():
+                await channel.aclose()
+            await drafter.aclose()
+            await pool.close()
+
+
+def build_channels(settings: Settings) -> dict[str, Channel]:
+    """The channels that are set up. The simulator is always there; the rest need their settings."""
+    channels: dict[str, Channel] = {"simulator": SimulatorChannel()}
+    if settings.webhook_secret is not None:
+        channels["webhook"] = WebhookChannel(
+            settings.webhook_secret.get_secret_value(), settings.webhook_target_url or ""
+        )
+    return channels

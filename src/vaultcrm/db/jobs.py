@@ -1,0 +1,56 @@
+"""Jobs: rows in PostgreSQL, deferred on the connection, and so in the transaction, that is given.
+
+Only names and arguments are known here; what a job does is in `vaultcrm.entrypoints.worker`.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import procrastinate
+
+from vaultcrm.db.pending import Connection
+
+DELIVER_MESSAGE = "deliver_message"
+PROCESS_INBOUND = "process_inbound"
+ANSWER_FAN = "answer_fan"
+FAN_REACTS = "fan_reacts"
+
+
+def job_app(url: str, *, max_size: int = 4) -> procrastinate.App:
+    """The job queue on a database. It connects when it is opened, not before."""
+    connector = procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=max_size)
+    return procrastinate.App(connector=connector)
+
+
+class JobQueue:
+    """Defers jobs inside the caller's transaction: no commit, no job."""
+
+    def __init__(self, app: procrastinate.App) -> None:
+        self._app = app
+
+    async def defer(
+        self,
+        connection: Connection,
+        name: str,
+        *,
+        lock: str | None = None,
+        queueing_lock: str | None = None,
+        at: datetime | None = None,
+        **arguments: Any,
+    ) -> bool:
+        """Defer a job by name. Jobs of one `lock` run one after the other.
+
+        False when a job with the same `queueing_lock` waits already.
+        """
+        deferrer = self._app.configure_task(
+            name, lock=lock, queueing_lock=queueing_lock, schedule_at=at, connection=connection
+        )
+        if queueing_lock is None:
+            await deferrer.defer_async(**arguments)
+            return True
+        try:
+            async with connection.transaction():
+                await deferrer.defer_async(**arguments)
+        except procrastinate.exceptions.AlreadyEnqueued:
+            return False
+        return True

@@ -1,0 +1,47 @@
+"""Several statements in one round trip: each is sent at once and read when all are answered.
+
+    async with connection.pipeline():
+        caller = await access.find_caller(connection, …)
+        context = await contexts.load(connection, …)
+    return await caller.answer(), await context.answer()
+
+In autocommit mode the statements of one pipeline block are one implicit transaction: if one
+fails, none has happened.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.abc import Params
+
+T = TypeVar("T")
+Connection = AsyncConnection[tuple[Any, ...]]
+Rows = Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending(Generic[T]):
+    """A statement that was sent, and how its rows are read."""
+
+    cursor: AsyncCursor[tuple[Any, ...]]
+    read: Callable[[Rows], T]
+
+    async def answer(self) -> T:
+        """Wait for the rows and read them."""
+        return self.read(await self.cursor.fetchall())
+
+
+async def send(
+    connection: Connection, statement: str, params: Params, read: Callable[[Rows], T]
+) -> Pending[T]:
+    """Send one statement. Outside a pipeline block this waits for the answer."""
+    cursor = connection.cursor()
+    await cursor.execute(statement, params)
+    return Pending(cursor, read)
+
+
+async def run(connection: Connection, statement: str, params: Params) -> None:
+    """Send one statement whose rows nobody needs."""
+    await connection.cursor().execute(statement, params)

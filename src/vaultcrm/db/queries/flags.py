@@ -1,0 +1,63 @@
+"""Run-time overrides of flags; the nil creator means the whole installation."""
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from vaultcrm.db.pending import Connection, Rows, run, send
+from vaultcrm.domain.ids import NIL
+
+FOR_CREATOR = """
+    SELECT creator_id = %(nil)s, name, value FROM flag_overrides
+    WHERE creator_id IN (%(nil)s, %(creator_id)s)
+"""
+
+SET = """
+    INSERT INTO flag_overrides (creator_id, name, value, reason, set_by, set_at)
+    VALUES (%(creator_id)s, %(name)s, %(value)s::jsonb, %(reason)s, %(user_id)s, %(now)s)
+    ON CONFLICT (creator_id, name) DO UPDATE
+      SET value = EXCLUDED.value, reason = EXCLUDED.reason, set_by = EXCLUDED.set_by,
+          set_at = EXCLUDED.set_at
+"""
+
+
+def _read(rows: Rows) -> tuple[dict[str, Any], dict[str, Any]]:
+    installation = {name: value for general, name, value in rows if general}
+    creator = {name: value for general, name, value in rows if not general}
+    return installation, creator
+
+
+async def overrides(
+    connection: Connection, creator_id: UUID
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Overrides of the installation and of one creator, by flag name."""
+    params = {"nil": NIL, "creator_id": creator_id}
+    return await (await send(connection, FOR_CREATOR, params, _read)).answer()
+
+
+async def set_override(
+    connection: Connection,
+    *,
+    creator_id: UUID,
+    name: str,
+    value: Any,
+    reason: str,
+    user_id: UUID | None,
+    now: datetime,
+) -> None:
+    """Set, or set anew, one override."""
+    params = {
+        "creator_id": creator_id,
+        "name": name,
+        "value": json.dumps(value),
+        "reason": reason,
+        "user_id": user_id,
+        "now": now,
+    }
+    await run(connection, SET, params)
+
+
+async def clear_override(connection: Connection, creator_id: UUID, name: str) -> None:
+    statement = "DELETE FROM flag_overrides WHERE creator_id = %(creator_id)s AND name = %(name)s"
+    await run(connection, statement, {"creator_id": creator_id, "name": name})

@@ -1,0 +1,358 @@
+"""Generations: saved once, decided once, read for the queue and the API."""
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from vaultcrm.db.pending import Connection, Pending, Rows, run, send
+from vaultcrm.domain.approval import ApprovalReason
+from vaultcrm.domain.generation import (
+    DeliveryStatus,
+    GenerationRecord,
+    GenerationStatus,
+    GenerationType,
+    TokenUsage,
+)
+from vaultcrm.domain.ids import new_id
+from vaultcrm.domain.money import Money
+from vaultcrm.domain.safety import Category, Finding, FindingTier, SafetyReport, Verdict
+
+INSERT = """
+    INSERT INTO ai_message_generations
+        (creator_id, id, conversation_id, fan_id, chatter_id, generation_type, status,
+         generated_message, suggested_price_minor, currency, alternatives, confidence_score,
+         reasoning, note, approval_reasons, safety, priority, model, prompt_version,
+         personality_version, last_message_id, input_tokens, output_tokens, cached_tokens,
+         cost_micro_usd, created_at)
+    VALUES
+        (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s::jsonb, %s, %s, %s,
+         %s, %s, %s, %s, %s, %s, %s)
+"""
+
+# A draft that the fan has overtaken makes room for the new one.
+EXPIRE_STALE = """
+    UPDATE ai_message_generations SET status = 'expired'
+    WHERE creator_id = %(creator_id)s AND conversation_id = %(conversation_id)s
+      AND status = 'queued' AND stale_at IS NOT NULL
+"""
+
+MARK_STALE = """
+    UPDATE ai_message_generations SET stale_at = %(now)s
+    WHERE creator_id = %(creator_id)s AND conversation_id = %(conversation_id)s
+      AND status = 'queued' AND stale_at IS NULL
+"""
+
+_COLUMNS = """
+    g.creator_id, g.id, g.conversation_id, g.fan_id, g.chatter_id, g.generation_type, g.status,
+    g.generated_message, g.suggested_price_minor, g.currency, g.alternatives, g.confidence_score,
+    g.reasoning, g.note, g.approval_reasons, g.safety, g.priority, g.model, g.prompt_version,
+    g.personality_version, g.last_message_id, g.input_tokens, g.output_tokens, g.cached_tokens,
+    g.cost_micro_usd, g.created_at, g.stale_at, g.claimed_by, g.claimed_until, g.approved_at,
+    g.approved_by, g.final_message, g.final_price_minor
+"""
+
+GET = f"""
+    SELECT {_COLUMNS}, o.delivery_status, o.error
+    FROM ai_message_generations g
+    LEFT JOIN outbox o ON o.creator_id = g.creator_id AND o.generation_id = g.id
+    WHERE g.creator_id = %(creator_id)s AND g.id = %(id)s
+"""
+
+# The decision is this one conditional UPDATE: of two people deciding at once one gets the row back.
+# Whoever holds a live claim keeps others out; a stale draft passes only if the person insists.
+DECIDE = f"""
+    UPDATE ai_message_generations g
+    SET status = %(status)s, approved_at = %(now)s, approved_by = %(user_id)s,
+        final_message = %(final_message)s, final_price_minor = %(final_price_minor)s,
+        claimed_by = NULL, claimed_until = NULL
+    WHERE g.creator_id = %(creator_id)s AND g.id = %(id)s AND g.status = 'queued'
+      AND (g.stale_at IS NULL OR %(although_stale)s)
+      AND (g.claimed_by IS NULL OR g.claimed_by = %(user_id)s OR g.claimed_until < %(now)s)
+    RETURNING {_COLUMNS}, NULL::text, NULL::text
+"""
+
+QUEUE = f"""
+    SELECT {_COLUMNS}, NULL::text, NULL::text
+    FROM ai_message_generations g
+    WHERE g.creator_id = ANY(%(creator_ids)s) AND g.status = 'queued'
+    ORDER BY g.priority DESC, g.created_at, g.id
+    LIMIT %(limit)s OFFSET %(offset)s
+"""
+
+CLAIM = f"""
+    UPDATE ai_message_generations g
+    SET claimed_by = %(user_id)s, claimed_until = %(until)s
+    WHERE g.creator_id = %(creator_id)s AND g.id = %(id)s AND g.status = 'queued'
+      AND (g.claimed_by IS NULL OR g.claimed_by = %(user_id)s OR g.claimed_until < %(now)s)
+    RETURNING {_COLUMNS}, NULL::text, NULL::text
+"""
+
+# The first waiting draft that nobody holds; SKIP LOCKED lets any number of people ask at once.
+CLAIM_NEXT = f"""
+    UPDATE ai_message_generations g
+    SET claimed_by = %(user_id)s, claimed_until = %(until)s
+    FROM (SELECT q.creator_id, q.id
+          FROM ai_message_generations q
+          WHERE q.creator_id = ANY(%(creator_ids)s) AND q.status = 'queued'
+            AND (q.claimed_by IS NULL OR q.claimed_by = %(user_id)s OR q.claimed_until < %(now)s)
+          ORDER BY q.priority DESC, q.created_at, q.id
+          LIMIT 1
+          FOR UPDATE SKIP LOCKED) next
+    WHERE g.creator_id = next.creator_id AND g.id = next.id
+    RETURNING {_COLUMNS}, NULL::text, NULL::text
+"""
+
+OF_CONVERSATION = f"""
+    SELECT {_COLUMNS}, o.delivery_status, o.error
+    FROM ai_message_generations g
+    LEFT JOIN outbox o ON o.creator_id = g.creator_id AND o.generation_id = g.id
+    WHERE g.creator_id = %(creator_id)s AND g.conversation_id = %(conversation_id)s
+    ORDER BY g.created_at DESC
+    LIMIT %(limit)s
+"""
+
+
+def safety_as_json(report: SafetyReport) -> str:
+    """The report as it is stored: verdict, score and findings with short keys."""
+    return json.dumps(
+        {
+            "verdict": report.verdict.value,
+            "score": report.score,
+            "findings": [
+                [
+                    f.category.value,
+                    f.start,
+                    f.end,
+                    f.rule,
+                    f.tier.value,
+                    f.score,
+                    f.matched,
+                    f.reason,
+                ]
+                for f in report.findings
+            ],
+        }
+    )
+
+
+def _safety(stored: dict[str, Any]) -> SafetyReport:
+    return SafetyReport(
+        verdict=Verdict(stored["verdict"]),
+        score=stored["score"],
+        findings=tuple(
+            Finding(Category(c), start, end, rule, FindingTier(tier), score, matched, reason)
+            for c, start, end, rule, tier, score, matched, reason in stored["findings"]
+        ),
+    )
+
+
+def _read_one(rows: Rows) -> GenerationRecord | None:
+    return _record(rows[0]) if rows else None
+
+
+def _read_all(rows: Rows) -> tuple[GenerationRecord, ...]:
+    return tuple(_record(row) for row in rows)
+
+
+def _record(row: tuple[Any, ...]) -> GenerationRecord:
+    currency = row[9]
+    return GenerationRecord(
+        creator_id=row[0],
+        id=row[1],
+        conversation_id=row[2],
+        fan_id=row[3],
+        chatter_id=row[4],
+        generation_type=GenerationType(row[5]),
+        status=GenerationStatus(row[6]),
+        message=row[7],
+        suggested_price=None if row[8] is None else Money(row[8], currency),
+        currency=currency,
+        alternatives=tuple(row[10] or ()),
+        confidence=row[11],
+        reasoning=row[12],
+        note=row[13],
+        approval_reasons=tuple(ApprovalReason(reason) for reason in row[14]),
+        safety=_safety(row[15]),
+        priority=row[16],
+        model=row[17],
+        prompt_version=row[18],
+        personality_version=row[19],
+        last_message_id=row[20],
+        usage=TokenUsage(input=row[21], output=row[22], cache_read=row[23]),
+        cost_micro_usd=row[24],
+        created_at=row[25],
+        stale_at=row[26],
+        claimed_by=row[27],
+        claimed_until=row[28],
+        approved_at=row[29],
+        approved_by=row[30],
+        final_message=row[31],
+        final_price=None if row[32] is None else Money(row[32], currency),
+        delivery_status=None if row[33] is None else DeliveryStatus(row[33]),
+        delivery_error=row[34],
+    )
+
+
+async def insert(connection: Connection, record: GenerationRecord) -> None:
+    """Save a new generation. Cache writes are counted as input, as they are read in full."""
+    price = record.suggested_price
+    params = (
+        record.creator_id,
+        record.id,
+        record.conversation_id,
+        record.fan_id,
+        record.chatter_id,
+        record.generation_type.value,
+        record.status.value,
+        record.message,
+        None if price is None else price.minor,
+        record.currency,
+        json.dumps(record.alternatives) if record.alternatives else None,
+        record.confidence,
+        record.reasoning,
+        record.note,
+        [reason.value for reason in record.approval_reasons],
+        safety_as_json(record.safety),
+        record.priority,
+        record.model,
+        record.prompt_version,
+        record.personality_version,
+        record.last_message_id,
+        record.usage.input + record.usage.cache_write,
+        record.usage.output,
+        record.usage.cache_read,
+        record.cost_micro_usd,
+        record.created_at,
+    )
+    await run(connection, INSERT, params)
+
+
+async def insert_usage(connection: Connection, record: GenerationRecord, purpose: str) -> None:
+    """Write what one generation cost, in the transaction that saves it."""
+    statement = """
+        INSERT INTO usage (creator_id, id, generation_id, purpose, model, input_tokens,
+                           output_tokens, cached_tokens, cost_micro_usd, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    """
+    params = (
+        record.creator_id,
+        new_id(),
+        record.id,
+        purpose,
+        record.model,
+        record.usage.input + record.usage.cache_write,
+        record.usage.output,
+        record.usage.cache_read,
+        record.cost_micro_usd,
+        record.created_at,
+    )
+    await run(connection, statement, params)
+
+
+async def expire_stale(connection: Connection, creator_id: UUID, conversation_id: UUID) -> None:
+    params = {"creator_id": creator_id, "conversation_id": conversation_id}
+    await run(connection, EXPIRE_STALE, params)
+
+
+async def mark_stale(
+    connection: Connection, creator_id: UUID, conversation_id: UUID, now: datetime
+) -> None:
+    params = {"creator_id": creator_id, "conversation_id": conversation_id, "now": now}
+    await run(connection, MARK_STALE, params)
+
+
+async def get(
+    connection: Connection, creator_id: UUID, generation_id: UUID
+) -> Pending[GenerationRecord | None]:
+    """One generation with the state of its delivery."""
+    params = {"creator_id": creator_id, "id": generation_id}
+    return await send(connection, GET, params, _read_one)
+
+
+async def find_creator(connection: Connection, generation_id: UUID) -> UUID | None:
+    """Whose generation an id is. The API's approve names no creator; this is the one statement
+    that asks every shard, and it runs before anything is locked.
+    """
+    statement = "SELECT creator_id FROM ai_message_generations WHERE id = %(id)s"
+    pending = await send(connection, statement, {"id": generation_id}, _read_id)
+    return await pending.answer()
+
+
+def _read_id(rows: Rows) -> UUID | None:
+    return rows[0][0] if rows else None
+
+
+async def decide(
+    connection: Connection,
+    *,
+    creator_id: UUID,
+    generation_id: UUID,
+    status: GenerationStatus,
+    user_id: UUID,
+    final_message: str | None,
+    final_price: Money | None,
+    although_stale: bool,
+    now: datetime,
+) -> Pending[GenerationRecord | None]:
+    """Decide a waiting draft; None when somebody else was first, holds it, or it is stale."""
+    params = {
+        "creator_id": creator_id,
+        "id": generation_id,
+        "status": status.value,
+        "user_id": user_id,
+        "final_message": final_message,
+        "final_price_minor": None if final_price is None else final_price.minor,
+        "although_stale": although_stale,
+        "now": now,
+    }
+    return await send(connection, DECIDE, params, _read_one)
+
+
+async def queue_page(
+    connection: Connection, creator_ids: list[UUID], *, limit: int, offset: int
+) -> Pending[tuple[GenerationRecord, ...]]:
+    """Waiting drafts of some creators, the most urgent first."""
+    params = {"creator_ids": creator_ids, "limit": limit, "offset": offset}
+    return await send(connection, QUEUE, params, _read_all)
+
+
+async def claim(
+    connection: Connection,
+    creator_id: UUID,
+    generation_id: UUID,
+    user_id: UUID,
+    *,
+    now: datetime,
+    until: datetime,
+) -> Pending[GenerationRecord | None]:
+    """Hold one waiting draft until `until`; None when it is decided or somebody else holds it."""
+    params = {
+        "creator_id": creator_id,
+        "id": generation_id,
+        "user_id": user_id,
+        "now": now,
+        "until": until,
+    }
+    return await send(connection, CLAIM, params, _read_one)
+
+
+async def claim_next(
+    connection: Connection,
+    creator_ids: list[UUID],
+    user_id: UUID,
+    *,
+    now: datetime,
+    until: datetime,
+) -> Pending[GenerationRecord | None]:
+    """Hold the most urgent waiting draft that nobody holds; None when there is none."""
+    params = {"creator_ids": creator_ids, "user_id": user_id, "now": now, "until": until}
+    return await send(connection, CLAIM_NEXT, params, _read_one)
+
+
+async def of_conversation(
+    connection: Connection, creator_id: UUID, conversation_id: UUID, limit: int
+) -> Pending[tuple[GenerationRecord, ...]]:
+    """The newest generations of one conversation."""
+    params = {"creator_id": creator_id, "conversation_id": conversation_id, "limit": limit}
+    return await send(connection, OF_CONVERSATION, params, _read_all)

@@ -1,0 +1,324 @@
+"""What comes in: raw events first, then fans, conversations and messages, each counted once."""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from vaultcrm.db.pending import Connection, Rows, run, send
+from vaultcrm.domain.channels import InboundEvent
+from vaultcrm.domain.conversation import Author, Care, Mode, Sender
+from vaultcrm.domain.ids import new_id
+from vaultcrm.domain.money import Money
+from vaultcrm.domain.people import Tier, tier_of
+
+KEEP_EVENT = """
+    INSERT INTO inbound_events (creator_id, id, channel, event_id, payload, received_at)
+    VALUES (%(creator_id)s, %(id)s, %(channel)s, %(event_id)s, %(payload)s, %(now)s)
+    ON CONFLICT (creator_id, channel, event_id) DO NOTHING
+    RETURNING id
+"""
+
+TAKE_EVENT = """
+    SELECT channel, payload FROM inbound_events
+    WHERE creator_id = %(creator_id)s AND id = %(id)s AND processed_at IS NULL
+    FOR UPDATE
+"""
+
+FINISH_EVENT = """
+    UPDATE inbound_events SET processed_at = %(now)s, error = %(error)s
+    WHERE creator_id = %(creator_id)s AND id = %(id)s
+"""
+
+ADD_FAN = """
+    INSERT INTO fans (creator_id, id, handle, display_name, tier, lifetime_value_minor, currency,
+                      notes, last_seen_at, created_at)
+    VALUES (%(creator_id)s, %(id)s, %(handle)s, %(display_name)s, %(tier)s, 0, %(currency)s, '',
+            %(seen_at)s, %(now)s)
+    ON CONFLICT (creator_id, handle) DO UPDATE
+      SET last_seen_at = GREATEST(fans.last_seen_at, EXCLUDED.last_seen_at)
+    RETURNING id
+"""
+
+ADD_CONVERSATION = """
+    INSERT INTO conversations (creator_id, id, fan_id, channel, external_ref, mode, unread_count,
+                               created_at)
+    VALUES (%(creator_id)s, %(id)s, %(fan_id)s, %(channel)s, %(external_ref)s, 'auto', 0, %(now)s)
+    ON CONFLICT (creator_id, channel, external_ref) DO UPDATE
+      SET external_ref = EXCLUDED.external_ref
+    RETURNING id, fan_id, mode, care
+"""
+
+ADD_MESSAGE = """
+    INSERT INTO messages (creator_id, id, conversation_id, sender, author, author_user_id,
+                          generation_id, external_id, text, price_minor, currency, sent_at)
+    VALUES (%(creator_id)s, %(id)s, %(conversation_id)s, %(sender)s, %(author)s,
+            %(author_user_id)s, %(generation_id)s, %(external_id)s, %(text)s, %(price_minor)s,
+            %(currency)s, %(sent_at)s)
+    ON CONFLICT (creator_id, conversation_id, external_id) DO NOTHING
+    RETURNING id
+"""
+
+NOTE_FAN_MESSAGE = """
+    UPDATE conversations
+    SET last_message_at = GREATEST(last_message_at, %(sent_at)s),
+        last_fan_message_at = GREATEST(last_fan_message_at, %(sent_at)s),
+        waiting_since = COALESCE(waiting_since, %(sent_at)s),
+        unread_count = unread_count + 1,
+        care = COALESCE(%(care)s, care),
+        care_since = CASE WHEN care IS NULL AND %(care)s::text IS NOT NULL THEN %(now)s
+                          ELSE care_since END
+    WHERE creator_id = %(creator_id)s AND id = %(conversation_id)s
+"""
+
+NOTE_CREATOR_MESSAGE = """
+    UPDATE conversations
+    SET last_message_at = GREATEST(last_message_at, %(sent_at)s), waiting_since = NULL,
+        unread_count = 0
+    WHERE creator_id = %(creator_id)s AND id = %(conversation_id)s
+"""
+
+NOTE_PURCHASE = """
+    UPDATE messages SET purchased_at = %(purchased_at)s
+    WHERE creator_id = %(creator_id)s AND conversation_id = %(conversation_id)s
+      AND external_id = %(external_id)s AND purchased_at IS NULL
+    RETURNING generation_id, price_minor, currency
+"""
+
+ADD_LIFETIME_VALUE = """
+    UPDATE fans SET lifetime_value_minor = lifetime_value_minor + %(minor)s
+    WHERE creator_id = %(creator_id)s AND id = %(fan_id)s
+    RETURNING lifetime_value_minor, currency
+"""
+
+SET_TIER = """
+    UPDATE fans SET tier = %(tier)s WHERE creator_id = %(creator_id)s AND id = %(fan_id)s
+"""
+
+NOTE_ANALYSIS = """
+    UPDATE messages SET sentiment = %(sentiment)s, intent = %(intent)s, language = %(language)s
+    WHERE creator_id = %(creator_id)s AND id = %(id)s
+"""
+
+
+class Thread(NamedTuple):
+    """A conversation that a message belongs to."""
+
+    conversation_id: UUID
+    fan_id: UUID
+    mode: Mode
+    care: Care | None
+
+
+def _read_id(rows: Rows) -> UUID | None:
+    return rows[0][0] if rows else None
+
+
+async def keep_event(
+    connection: Connection,
+    *,
+    creator_id: UUID,
+    channel: str,
+    event_id: str,
+    payload: bytes,
+    now: datetime,
+) -> UUID | None:
+    """Keep a raw event; None when the same event is there already."""
+    params = {
+        "creator_id": creator_id,
+        "id": new_id(),
+        "channel": channel,
+        "event_id": event_id,
+        "payload": payload,
+        "now": now,
+    }
+    return await (await send(connection, KEEP_EVENT, params, _read_id)).answer()
+
+
+async def take_event(
+    connection: Connection, creator_id: UUID, event_row_id: UUID
+) -> tuple[str, bytes] | None:
+    """Channel and raw body of an event nobody has processed, locked until the transaction ends."""
+    params = {"creator_id": creator_id, "id": event_row_id}
+    pending = await send(
+        connection,
+        TAKE_EVENT,
+        params,
+        lambda rows: (rows[0][0], bytes(rows[0][1])) if rows else None,
+    )
+    return await pending.answer()
+
+
+async def finish_event(
+    connection: Connection,
+    creator_id: UUID,
+    event_row_id: UUID,
+    now: datetime,
+    error: str | None = None,
+) -> None:
+    params = {"creator_id": creator_id, "id": event_row_id, "now": now, "error": error}
+    await run(connection, FINISH_EVENT, params)
+
+
+async def find_or_open_thread(
+    connection: Connection,
+    creator_id: UUID,
+    channel: str,
+    event: InboundEvent,
+    currency: str,
+    now: datetime,
+) -> Thread:
+    """The conversation an event belongs to; fan and conversation are made at first contact."""
+    fan = await send(
+        connection,
+        ADD_FAN,
+        {
+            "creator_id": creator_id,
+            "id": new_id(),
+            "handle": event.fan_handle,
+            "display_name": event.fan_display_name or event.fan_handle,
+            "tier": Tier.LOW.value,
+            "currency": currency,
+            "seen_at": event.occurred_at,
+            "now": now,
+        },
+        _read_id,
+    )
+    conversation = await send(
+        connection,
+        ADD_CONVERSATION,
+        {
+            "creator_id": creator_id,
+            "id": new_id(),
+            "fan_id": await fan.answer(),
+            "channel": channel,
+            "external_ref": event.conversation_ref,
+            "now": now,
+        },
+        lambda rows: Thread(
+            rows[0][0],
+            rows[0][1],
+            Mode(rows[0][2]),
+            None if rows[0][3] is None else Care(rows[0][3]),
+        ),
+    )
+    return await conversation.answer()
+
+
+async def add_message(
+    connection: Connection,
+    *,
+    creator_id: UUID,
+    conversation_id: UUID,
+    sender: Sender,
+    author: Author,
+    external_id: str,
+    text: str,
+    sent_at: datetime,
+    price: Money | None = None,
+    author_user_id: UUID | None = None,
+    generation_id: UUID | None = None,
+) -> UUID | None:
+    """Store a message and return its id; None when the same one is there already."""
+    params = {
+        "creator_id": creator_id,
+        "id": new_id(),
+        "conversation_id": conversation_id,
+        "sender": sender.value,
+        "author": author.value,
+        "author_user_id": author_user_id,
+        "generation_id": generation_id,
+        "external_id": external_id,
+        "text": text,
+        "price_minor": None if price is None else price.minor,
+        "currency": None if price is None else price.currency,
+        "sent_at": sent_at,
+    }
+    return await (await send(connection, ADD_MESSAGE, params, _read_id)).answer()
+
+
+async def note_fan_message(
+    connection: Connection,
+    creator_id: UUID,
+    conversation_id: UUID,
+    *,
+    sent_at: datetime,
+    care: Care | None,
+    now: datetime,
+) -> None:
+    """The fan waits from now on; a sign that calls for care stays until a person takes it away."""
+    params = {
+        "creator_id": creator_id,
+        "conversation_id": conversation_id,
+        "sent_at": sent_at,
+        "care": None if care is None else care.value,
+        "now": now,
+    }
+    await run(connection, NOTE_FAN_MESSAGE, params)
+
+
+async def note_creator_message(
+    connection: Connection, creator_id: UUID, conversation_id: UUID, sent_at: datetime
+) -> None:
+    """Nobody waits any more."""
+    params = {"creator_id": creator_id, "conversation_id": conversation_id, "sent_at": sent_at}
+    await run(connection, NOTE_CREATOR_MESSAGE, params)
+
+
+async def note_purchase(
+    connection: Connection,
+    creator_id: UUID,
+    thread: Thread,
+    event: InboundEvent,
+) -> tuple[UUID | None, Money] | None:
+    """Mark a message as bought and add to the fan's lifetime value and tier.
+
+    Returns the generation behind the message, if any, and the amount; None when the message is
+    unknown or was bought before.
+    """
+    pending = await send(
+        connection,
+        NOTE_PURCHASE,
+        {
+            "creator_id": creator_id,
+            "conversation_id": thread.conversation_id,
+            "external_id": event.message_ref,
+            "purchased_at": event.occurred_at,
+        },
+        lambda rows: tuple(rows[0]) if rows else None,
+    )
+    found = await pending.answer()
+    if found is None:
+        return None
+    generation_id, price_minor, currency = found
+    amount = event.amount or Money(price_minor or 0, currency or "USD")
+    fan = {"creator_id": creator_id, "fan_id": thread.fan_id}
+    value = await (
+        await send(
+            connection,
+            ADD_LIFETIME_VALUE,
+            fan | {"minor": amount.minor},
+            lambda rows: Money(rows[0][0], rows[0][1]),
+        )
+    ).answer()
+    await run(connection, SET_TIER, fan | {"tier": tier_of(value).value})
+    return generation_id, amount
+
+
+async def note_analysis(
+    connection: Connection,
+    creator_id: UUID,
+    message_id: UUID,
+    *,
+    sentiment: str,
+    intent: str,
+    language: str,
+) -> None:
+    """Keep what the checker model read in a fan's message."""
+    params = {
+        "creator_id": creator_id,
+        "id": message_id,
+        "sentiment": sentiment,
+        "intent": intent,
+        "language": language,
+    }
+    await run(connection, NOTE_ANALYSIS, params)

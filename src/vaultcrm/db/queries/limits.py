@@ -1,0 +1,52 @@
+"""Counters of limits: settle after a call, give back when it failed.
+
+The reservation itself is part of the one statement of `vaultcrm.db.queries.opening`.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from vaultcrm.db.pending import Connection, run
+from vaultcrm.domain.limits import EVERYBODY, REQUESTS_PER_HOUR, TOKENS_PER_DAY, Reservation
+
+SETTLE = """
+    UPDATE limit_counters SET used = GREATEST(used + %(difference)s, 0)
+    WHERE kind = %(per_day)s AND subject = %(everybody)s AND window_start = %(day)s
+"""
+
+GIVE_BACK = """
+    UPDATE limit_counters
+    SET used = GREATEST(used - CASE kind WHEN %(per_hour)s THEN 1 ELSE %(tokens)s END, 0)
+    WHERE kind = ANY(%(kinds)s)
+      AND (kind, subject, window_start) IN
+          ((%(per_hour)s, %(subject)s, %(hour)s::timestamptz),
+           (%(per_day)s, %(everybody)s, %(day)s::timestamptz))
+"""
+
+
+async def settle(connection: Connection, reservation: Reservation, tokens_used: int) -> None:
+    """Replace the tokens reserved by those that were really used."""
+    params = {
+        "difference": tokens_used - reservation.tokens,
+        "per_day": TOKENS_PER_DAY,
+        "everybody": EVERYBODY,
+        "day": reservation.day,
+    }
+    await run(connection, SETTLE, params)
+
+
+async def give_back(
+    connection: Connection, reservation: Reservation, subject: UUID, kinds: Iterable[str]
+) -> None:
+    """Undo what a call reserved of the given limits for `subject`, because it did not happen."""
+    params = {
+        "kinds": list(kinds),
+        "per_hour": REQUESTS_PER_HOUR,
+        "per_day": TOKENS_PER_DAY,
+        "everybody": EVERYBODY,
+        "subject": str(subject),
+        "hour": reservation.hour,
+        "day": reservation.day,
+        "tokens": reservation.tokens,
+    }
+    await run(connection, GIVE_BACK, params)

@@ -1,0 +1,120 @@
+"""The one statement that opens a generation: who asks, which flags apply, and what is reserved."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from vaultcrm.db.pending import Connection, Pending, Rows, send
+from vaultcrm.db.queries.access import BY_TOKEN, BY_USER, CALLER_COLUMNS, read_caller_row
+from vaultcrm.domain.ids import NIL
+from vaultcrm.domain.limits import EVERYBODY, REQUESTS_PER_HOUR, TOKENS_PER_DAY, Reservation
+from vaultcrm.domain.people import SYSTEM_USER_ID, Caller, Credential
+
+# Each counter goes up only if it stays within its ceiling, so the row that comes back is the proof
+# of the reservation, however many calls there are at once. The ceilings are the flags in force,
+# read in this statement because nothing is known before it. Requests count for the chatter that a
+# program acts for, else for the caller; automatic drafts count for the creator. Rows are locked in the order of `kind`, the same for
+# everybody, so that no two calls can deadlock. Only reference and local tables take part: on a
+# cluster this runs on the coordinator.
+_OPEN = """
+    WITH caller AS (
+        SELECT {caller_columns} AS creator_ids {found_by}
+    ), flags AS (
+        SELECT o.name, o.value, o.creator_id = %(nil)s AS general
+        FROM flag_overrides o
+        WHERE o.creator_id IN (%(nil)s, %(creator_id)s)
+    ), ceilings AS (
+        SELECT name, (value #>> '{{}}')::numeric::bigint AS ceiling, general
+        FROM flags WHERE jsonb_typeof(value) = 'number'
+    ), wanted (kind, subject, window_start, amount, ceiling) AS (
+        SELECT %(per_hour)s,
+               CASE WHEN caller.id = %(system)s THEN %(creator_id)s::uuid
+                    WHEN caller.role = 'service' THEN COALESCE(%(chatter_id)s::uuid, caller.id)
+                    ELSE caller.id END ::text,
+               %(hour)s::timestamptz,
+               1::bigint,
+               COALESCE((SELECT ceiling FROM ceilings WHERE name = 'AI_RATE_LIMIT_PER_HOUR'
+                          ORDER BY general LIMIT 1), %(per_hour_ceiling)s::bigint)
+        FROM caller
+        UNION ALL
+        SELECT %(per_day)s,
+               %(everybody)s,
+               %(day)s::timestamptz,
+               %(tokens)s::bigint,
+               COALESCE((SELECT ceiling FROM ceilings
+                          WHERE name = 'AI_MAX_TOKENS_PER_DAY' AND general),
+                        %(per_day_ceiling)s::bigint)
+        FROM caller
+    ), reserved AS (
+        INSERT INTO limit_counters AS c (kind, subject, window_start, used)
+        SELECT kind, subject, window_start, amount FROM wanted WHERE amount <= ceiling
+        ORDER BY kind
+        ON CONFLICT (kind, subject, window_start) DO UPDATE SET used = c.used + EXCLUDED.used
+          WHERE c.used + EXCLUDED.used <= (SELECT w.ceiling FROM wanted w WHERE w.kind = c.kind)
+        RETURNING kind, used
+    )
+    SELECT caller.*,
+           EXISTS (SELECT 1 FROM users x
+                    WHERE x.id = %(chatter_id)s::uuid AND x.disabled_at IS NULL),
+           (SELECT jsonb_object_agg(name, value) FROM flags WHERE general),
+           (SELECT jsonb_object_agg(name, value) FROM flags WHERE NOT general),
+           (SELECT jsonb_object_agg(kind, used) FROM reserved)
+    FROM caller
+"""
+OPEN_BY_TOKEN = _OPEN.format(caller_columns=CALLER_COLUMNS, found_by=BY_TOKEN)
+OPEN_BY_USER = _OPEN.format(caller_columns=CALLER_COLUMNS, found_by=BY_USER)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Who asks, whether the chatter they name exists, the overrides that apply, and, for each
+    limit that let the call in, what is used with it; a limit that is missing refused.
+    """
+
+    caller: Caller
+    chatter_exists: bool
+    installation_overrides: dict[str, Any]
+    creator_overrides: dict[str, Any]
+    used: dict[str, int]
+
+
+def _read_opening(rows: Rows) -> Opening | None:
+    if not rows:
+        return None
+    row = rows[0]
+    return Opening(read_caller_row(row), row[5], row[6] or {}, row[7] or {}, row[8] or {})
+
+
+async def open_generation(
+    connection: Connection,
+    credential: Credential,
+    reservation: Reservation,
+    *,
+    creator_id: UUID,
+    chatter_id: UUID | None,
+    per_hour_ceiling: int,
+    per_day_ceiling: int,
+    now: datetime,
+) -> Pending[Opening | None]:
+    """Find the caller and reserve one request and its tokens; None when there is no such caller."""
+    by_token = credential.token_hash is not None
+    params = {
+        "token_hash" if by_token else "user_id": credential.token_hash or credential.user_id,
+        "now": now,
+        "nil": NIL,
+        "system": SYSTEM_USER_ID,
+        "creator_id": creator_id,
+        "chatter_id": chatter_id,
+        "per_hour": REQUESTS_PER_HOUR,
+        "per_day": TOKENS_PER_DAY,
+        "everybody": EVERYBODY,
+        "hour": reservation.hour,
+        "day": reservation.day,
+        "tokens": reservation.tokens,
+        "per_hour_ceiling": per_hour_ceiling,
+        "per_day_ceiling": per_day_ceiling,
+    }
+    return await send(
+        connection, OPEN_BY_TOKEN if by_token else OPEN_BY_USER, params, _read_opening
+    )

@@ -1,0 +1,155 @@
+"""What leaves: written with the decision, marked before the call, closed with the receipt."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from vaultcrm.db.pending import Connection, Pending, Rows, run, send
+from vaultcrm.domain.conversation import Author
+from vaultcrm.domain.generation import DeliveryStatus
+from vaultcrm.domain.money import Money
+from vaultcrm.domain.outbox import OutboxItem, Recipient
+
+INSERT = """
+    INSERT INTO outbox
+        (creator_id, id, conversation_id, generation_id, author, author_user_id, text, price_minor,
+         currency, media_ids, bound_hash, seen_message_id, delivery_status, attempts, not_before,
+         created_at, updated_at)
+    VALUES (%(creator_id)s, %(id)s, %(conversation_id)s, %(generation_id)s, %(author)s,
+            %(author_user_id)s, %(text)s, %(price_minor)s, %(currency)s, %(media_ids)s,
+            %(bound_hash)s, %(seen_message_id)s, 'pending', 0, %(not_before)s, %(now)s, %(now)s)
+"""
+
+_ITEM = """
+    o.id, o.creator_id, o.conversation_id, o.generation_id, o.author, o.author_user_id, o.text,
+    o.price_minor, o.currency, o.media_ids, o.bound_hash, o.seen_message_id, o.not_before,
+    o.delivery_status, o.attempts, o.external_id
+"""
+
+# `sending` is on disk before the platform is called: after a crash nobody can mistake a message
+# that may have left for one that has not.
+MARK_SENDING = f"""
+    UPDATE outbox o
+    SET delivery_status = 'sending', attempts = o.attempts + 1, updated_at = %(now)s
+    WHERE o.creator_id = %(creator_id)s AND o.id = %(id)s AND o.delivery_status = 'pending'
+      AND o.not_before <= %(now)s
+    RETURNING {_ITEM}
+"""
+
+GET = f"SELECT {_ITEM} FROM outbox o WHERE o.creator_id = %(creator_id)s AND o.id = %(id)s"
+
+# Only a message that is still being sent can be closed, so a late receipt changes nothing.
+CLOSE = """
+    UPDATE outbox
+    SET delivery_status = %(status)s, external_id = %(external_id)s, error = %(error)s,
+        not_before = COALESCE(%(not_before)s, not_before), updated_at = %(now)s
+    WHERE creator_id = %(creator_id)s AND id = %(id)s AND delivery_status = 'sending'
+    RETURNING id
+"""
+
+RECIPIENT = """
+    SELECT c.channel, c.external_ref, f.id, f.handle,
+           (SELECT m.id FROM messages m
+             WHERE m.creator_id = c.creator_id AND m.conversation_id = c.id AND m.sender = 'fan'
+             ORDER BY m.sent_at DESC, m.id DESC LIMIT 1)
+    FROM conversations c
+    JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
+    WHERE c.creator_id = %(creator_id)s AND c.id = %(conversation_id)s
+"""
+
+
+def _read_item(rows: Rows) -> OutboxItem | None:
+    if not rows:
+        return None
+    row = rows[0]
+    return OutboxItem(
+        id=row[0],
+        creator_id=row[1],
+        conversation_id=row[2],
+        generation_id=row[3],
+        author=Author(row[4]),
+        author_user_id=row[5],
+        text=row[6],
+        price=None if row[7] is None else Money(row[7], row[8]),
+        media_ids=tuple(row[9] or ()),
+        bound_hash=bytes(row[10]),
+        seen_message_id=row[11],
+        not_before=row[12],
+        status=DeliveryStatus(row[13]),
+        attempts=row[14],
+        external_id=row[15],
+    )
+
+
+def _read_recipient(rows: Rows) -> Recipient | None:
+    return Recipient(*rows[0]) if rows else None
+
+
+def _read_changed(rows: Rows) -> bool:
+    return bool(rows)
+
+
+async def insert(connection: Connection, item: OutboxItem, now: datetime) -> None:
+    """Put a message in the outbox, in the transaction that decides on it."""
+    params: dict[str, Any] = {
+        "creator_id": item.creator_id,
+        "id": item.id,
+        "conversation_id": item.conversation_id,
+        "generation_id": item.generation_id,
+        "author": item.author.value,
+        "author_user_id": item.author_user_id,
+        "text": item.text,
+        "price_minor": None if item.price is None else item.price.minor,
+        "currency": None if item.price is None else item.price.currency,
+        "media_ids": list(item.media_ids) or None,
+        "bound_hash": item.bound_hash,
+        "seen_message_id": item.seen_message_id,
+        "not_before": item.not_before,
+        "now": now,
+    }
+    await run(connection, INSERT, params)
+
+
+async def mark_sending(
+    connection: Connection, creator_id: UUID, item_id: UUID, now: datetime
+) -> Pending[OutboxItem | None]:
+    """Take a waiting message for sending; None when it is not waiting or its time has not come."""
+    params = {"creator_id": creator_id, "id": item_id, "now": now}
+    return await send(connection, MARK_SENDING, params, _read_item)
+
+
+async def get(
+    connection: Connection, creator_id: UUID, item_id: UUID
+) -> Pending[OutboxItem | None]:
+    return await send(connection, GET, {"creator_id": creator_id, "id": item_id}, _read_item)
+
+
+async def recipient_of(
+    connection: Connection, creator_id: UUID, conversation_id: UUID
+) -> Pending[Recipient | None]:
+    """Where a conversation's messages go, and the fan's newest message."""
+    params = {"creator_id": creator_id, "conversation_id": conversation_id}
+    return await send(connection, RECIPIENT, params, _read_recipient)
+
+
+async def close(
+    connection: Connection,
+    item: OutboxItem,
+    status: DeliveryStatus,
+    *,
+    now: datetime,
+    external_id: str | None = None,
+    error: str | None = None,
+    not_before: datetime | None = None,
+) -> Pending[bool]:
+    """Leave `sending` for another status; the answer is False when somebody has closed it."""
+    params = {
+        "creator_id": item.creator_id,
+        "id": item.id,
+        "status": status.value,
+        "external_id": external_id,
+        "error": error,
+        "not_before": not_before,
+        "now": now,
+    }
+    return await send(connection, CLOSE, params, _read_changed)

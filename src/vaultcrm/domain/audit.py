@@ -1,0 +1,39 @@
+"""What is written to the audit log, in the transaction of what it tells of."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from vaultcrm.domain.ids import new_id
+
+
+class AuditAction(StrEnum):
+    GENERATED = "generation.created"
+    DECIDED = "generation.decided"
+    SENT = "message.sent"
+    NOT_SENT = "message.not_sent"
+    PERSONALITY_CHANGED = "personality.changed"
+    FLAG_CHANGED = "flag.changed"
+    DISCLOSED = "fan.disclosed"
+    CARE_CHANGED = "conversation.care_changed"
+    MODE_CHANGED = "conversation.mode_changed"
+    USER_ADDED = "user.added"
+    TOKEN_CREATED = "token.created"  # noqa: S105 -- an action's name, no secret
+    SIGNED_IN = "user.signed_in"
+    IMPORTED = "conversations.imported"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One thing that happened. `details` never holds message text, keys or personal data."""
+
+    creator_id: UUID
+    actor_id: UUID | None
+    action: AuditAction
+    subject_type: str
+    subject_id: str
+    at: datetime
+    details: dict[str, Any] = field(default_factory=dict)
+    id: UUID = field(default_factory=new_id)

@@ -1,0 +1,46 @@
+"""What leaves: one message that was decided on, bound to exactly what was decided."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from vaultcrm.domain.conversation import Author
+from vaultcrm.domain.generation import DeliveryStatus
+from vaultcrm.domain.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """One row of `outbox`. `id` is the idempotency key that the platform sees.
+
+    `seen_message_id` is the newest message that the decision was made with; automatic messages
+    are not sent when a newer one from the fan has come in.
+    """
+
+    id: UUID
+    creator_id: UUID
+    conversation_id: UUID
+    generation_id: UUID | None
+    author: Author
+    author_user_id: UUID | None
+    text: str
+    price: Money | None
+    media_ids: tuple[str, ...]
+    bound_hash: bytes
+    seen_message_id: UUID | None
+    not_before: datetime
+    status: DeliveryStatus = DeliveryStatus.PENDING
+    attempts: int = 0
+    external_id: str | None = None
+    """The platform's own id, once it has taken the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Where a message goes, read anew right before sending."""
+
+    channel: str
+    conversation_ref: str
+    fan_id: UUID
+    fan_handle: str
+    newest_fan_message_id: UUID | None

@@ -1,0 +1,40 @@
+"""Everything that is known when a draft is asked for."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from vaultcrm.domain.conversation import Conversation, Message
+from vaultcrm.domain.drafting import Phrase
+from vaultcrm.domain.people import Creator, Fan
+from vaultcrm.domain.personality import Personality
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Counts over the last 100 messages of a conversation, for the engagement score."""
+
+    fan_messages_30_days: int
+    purchases_90_days: int
+    last_fan_message_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A conversation with its fan, its creator and the creator's voice.
+
+    `messages` are the last ten, oldest first. `personality` is None when nobody has made one.
+    """
+
+    creator: Creator
+    fan: Fan
+    conversation: Conversation
+    messages: tuple[Message, ...]
+    activity: Activity
+    personality: Personality | None
+    waiting_since: datetime | None
+    repertoire: tuple[Phrase, ...] = ()
+
+    @property
+    def last_message_id(self) -> UUID | None:
+        return self.messages[-1].id if self.messages else None

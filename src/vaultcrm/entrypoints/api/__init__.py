@@ -1,0 +1,1 @@
+"""The JSON API: camelCase in and out, errors as RFC 9457 problem details."""

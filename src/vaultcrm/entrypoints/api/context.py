@@ -1,0 +1,86 @@
+"""What every route needs: the parts of this process, the caller, and an answer given only once."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Annotated, cast
+from uuid import UUID
+
+from fastapi import Depends, Request
+from fastapi.responses import Response
+
+from vaultcrm.controls.auth import credential_from_header
+from vaultcrm.db.queries import access, idempotency
+from vaultcrm.domain.errors import Conflict, FieldProblem, InvalidInput, Unauthenticated
+from vaultcrm.domain.people import Caller
+from vaultcrm.workflows.parts import Parts, Receipt
+
+LONGEST_KEY = 255
+
+
+def parts_of(request: Request) -> Parts:
+    return cast("Parts", request.app.state.parts)
+
+
+async def caller_of(request: Request) -> Caller:
+    """The caller behind the bearer token; raises Unauthenticated."""
+    parts = parts_of(request)
+    credential = credential_from_header(request.headers.get("authorization"))
+    async with parts.pool.connection() as connection:
+        sent = await access.find_caller(connection, credential, parts.now())
+        caller = await sent.answer()
+    if caller is None:
+        raise Unauthenticated("This token is unknown, expired or revoked. Make a new one.")
+    return caller
+
+
+PartsDep = Annotated[Parts, Depends(parts_of)]
+CallerDep = Annotated[Caller, Depends(caller_of)]
+
+
+def json_response(body: str, status_code: int = 200) -> Response:
+    return Response(body, status_code, media_type="application/json")
+
+
+async def once(
+    request: Request,
+    parts: Parts,
+    user_id: UUID,
+    work: Callable[[Receipt | None], Awaitable[Response]],
+) -> Response:
+    """Do the work of a POST, or repeat the answer that the same `Idempotency-Key` got before.
+
+    Raises InvalidInput when the key is malformed or was used for another request, and Conflict
+    while the first request is still being worked on.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return await work(None)
+    if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
+        raise InvalidInput(
+            FieldProblem("Idempotency-Key", f"must have 1 to {LONGEST_KEY} printable characters")
+        )
+    body = await request.body()
+    fingerprint = hashlib.sha256(request.url.path.encode() + b"\n" + body).digest()
+    async with parts.pool.connection() as connection:
+        held = await idempotency.hold(connection, user_id, key, fingerprint, parts.now())
+        stored = None if held else await idempotency.read(connection, user_id, key)
+    if not held:
+        return _repeat(stored, fingerprint)
+    try:
+        return await work(Receipt(user_id, key))
+    except BaseException:
+        async with parts.pool.connection() as connection:
+            await idempotency.release(connection, user_id, key)
+        raise
+
+
+def _repeat(stored: idempotency.StoredAnswer | None, fingerprint: bytes) -> Response:
+    if stored is not None and stored.request_hash != fingerprint:
+        raise InvalidInput(
+            FieldProblem("Idempotency-Key", "was used for another request; take a new key")
+        )
+    if stored is None or stored.response is None or stored.status_code is None:
+        raise Conflict("The first request with this Idempotency-Key is still being worked on.")
+    response = json_response(stored.response, stored.status_code)
+    response.headers["Idempotency-Replayed"] = "true"
+    return response

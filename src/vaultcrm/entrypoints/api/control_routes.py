@@ -1,0 +1,126 @@
+"""Flags, audit, health and inbound webhooks."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, Response
+from psycopg import Error as DatabaseError
+from psycopg_pool import PoolTimeout
+
+from vaultcrm.controls.auth import require_creator, require_role
+from vaultcrm.db.queries import audit
+from vaultcrm.domain.ids import NIL
+from vaultcrm.domain.people import Role
+from vaultcrm.entrypoints.api.context import CallerDep, PartsDep, json_response, once, parts_of
+from vaultcrm.entrypoints.api.paging import Cursor, Limit, decode_cursor, encode_cursor, page
+from vaultcrm.entrypoints.api.schemas import (
+    AuditOut,
+    AuditPage,
+    FlagIn,
+    FlagOut,
+    FlagPage,
+    HealthOut,
+    WebhookOut,
+)
+from vaultcrm.workflows.decide_approval import visible_creators
+from vaultcrm.workflows.parts import Receipt
+from vaultcrm.workflows.receive_message import accept_webhook
+from vaultcrm.workflows.set_flag import flags_in_force, set_flag
+
+router = APIRouter()
+
+
+@router.get("/api/flags", tags=["Control"])
+async def get_flags(
+    parts: PartsDep,
+    caller: CallerDep,
+    creator_id: Annotated[UUID | None, Query(alias="creatorId")] = None,
+) -> FlagPage:
+    """Every flag with its value in force, for one creator or the whole installation."""
+    found = await flags_in_force(parts, caller, creator_id)
+    return FlagPage(
+        items=[
+            FlagOut.model_validate({"name": f.name, "value": f.value, "source": f.source})
+            for f in found
+        ]
+    )
+
+
+@router.post("/api/flags", tags=["Control"], response_model=FlagPage)
+async def post_flag(request: Request, body: FlagIn, parts: PartsDep, caller: CallerDep) -> Response:
+    """Override a flag at run time, or take an override away. Each change is audited."""
+
+    async def work(receipt: Receipt | None) -> Response:
+        await set_flag(
+            parts,
+            caller,
+            creator_id=body.creator_id,
+            name=body.name,
+            value=body.value,
+            reason=body.reason,
+        )
+        found = await get_flags(parts, caller, body.creator_id)
+        answer = found.model_dump_json(by_alias=True)
+        if receipt is not None:
+            async with parts.pool.connection() as connection:
+                await receipt.store(connection, answer)
+        return json_response(answer)
+
+    return await once(request, parts, caller.user_id, work)
+
+
+@router.get("/api/audit", tags=["Control"], response_model=AuditPage)
+async def get_audit(
+    parts: PartsDep,
+    caller: CallerDep,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    creator_id: Annotated[UUID | None, Query(alias="creatorId")] = None,
+) -> Response:
+    """What happened, the newest first. Entries of the whole installation are for admins."""
+    require_role(caller, Role.ADMIN, Role.MANAGER)
+    before = decode_cursor(cursor, UUID)
+    async with parts.pool.connection() as connection:
+        if creator_id is not None:
+            require_creator(caller, creator_id)
+            creator_ids = [creator_id]
+        else:
+            creator_ids = await visible_creators(connection, caller)
+            if caller.role is Role.ADMIN:
+                creator_ids.append(NIL)
+        sent = await audit.page(
+            connection,
+            creator_ids,
+            before=None if before is None else before[0],
+            limit=limit + 1,
+        )
+        rows = await sent.answer()
+    return page(AuditOut, rows, limit, lambda row: encode_cursor(row["id"]))
+
+
+@router.post("/api/webhooks/{channel}/{creator_handle}", tags=["Webhooks"], status_code=202)
+async def webhook(request: Request, channel: str, creator_handle: str) -> WebhookOut:
+    """What a platform tells us. Kept first, answered, then worked through."""
+    body = await request.body()
+    new = await accept_webhook(parts_of(request), channel, creator_handle, request.headers, body)
+    return WebhookOut(accepted=True, duplicate=not new)
+
+
+@router.get("/healthz", tags=["Health"])
+async def healthz() -> HealthOut:
+    """The process is alive."""
+    return HealthOut(status="ok")
+
+
+@router.get("/readyz", tags=["Health"], responses={503: {"model": HealthOut}})
+async def readyz(request: Request) -> Response:
+    """The process can work: the database answers."""
+    parts = parts_of(request)
+    try:
+        async with parts.pool.connection(timeout=2) as connection:
+            await connection.execute("SELECT 1")
+    except (DatabaseError, PoolTimeout):
+        body = HealthOut(status="unavailable", detail="The database does not answer.")
+        return JSONResponse(body.model_dump(by_alias=True), 503)
+    return JSONResponse(HealthOut(status="ok").model_dump(by_alias=True))

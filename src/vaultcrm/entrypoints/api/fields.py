@@ -1,0 +1,53 @@
+"""Field types that every schema shares: what may never reach the database is refused here."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic.alias_generators import to_camel
+
+LONGEST_TEXT = 10_000
+
+
+def _storable(value: str) -> str:
+    """PostgreSQL stores no NUL, and UTF-8 has no half of a surrogate pair."""
+    if "\x00" in value:
+        raise ValueError("must not hold a NUL character")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must not hold half of a surrogate pair") from None
+    return value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+Line = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    AfterValidator(_storable),
+    AfterValidator(_not_blank),
+]
+"""One line of text: a name, a handle, a label."""
+
+Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=LONGEST_TEXT),
+    AfterValidator(_storable),
+    AfterValidator(_not_blank),
+]
+"""A message."""
+
+FreeText = Annotated[str, StringConstraints(max_length=LONGEST_TEXT), AfterValidator(_storable)]
+"""A text that may be empty."""
+
+
+class Schema(BaseModel):
+    """camelCase outside, snake_case inside; an unknown field is an error, not a silence."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
+    )

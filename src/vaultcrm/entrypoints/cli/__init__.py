@@ -1,0 +1,1 @@
+"""The `vaultcrm` command: one file a subcommand, put together in `main`."""

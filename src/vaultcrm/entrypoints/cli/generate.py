@@ -1,0 +1,52 @@
+"""`vaultcrm generate`: the main job from a terminal."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from vaultcrm.bootstrap import open_parts
+from vaultcrm.db.queries import access, directory
+from vaultcrm.domain.errors import NotFound
+from vaultcrm.domain.generation import GenerationRecord, GenerationType
+from vaultcrm.domain.people import SYSTEM_USER_ID, Credential
+from vaultcrm.entrypoints.api.ai_routes import encode_generation
+from vaultcrm.entrypoints.cli.environment import run, settings_or_exit, stdout
+from vaultcrm.workflows.generate_message import GenerateRequest, generate_message
+
+
+def generate(
+    conversation: Annotated[UUID, typer.Option(help="id of the conversation")],
+    kind: Annotated[GenerationType, typer.Option("--type", help="what to draft")] = (
+        GenerationType.REPLY
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="print what the API would")] = False,
+) -> None:
+    """Draft a message, and say what happens to it next."""
+    settings = settings_or_exit()
+
+    async def work() -> GenerationRecord:
+        async with open_parts(settings) as parts:
+            async with parts.pool.connection() as connection:
+                creator_ids = await access.all_creator_ids(connection)
+                sent = await directory.get_conversation(connection, creator_ids, conversation)
+                found = await sent.answer()
+            if not found:
+                raise NotFound("conversation")
+            request = GenerateRequest(found[0]["creator_id"], conversation, kind)
+            return await generate_message(parts, Credential(user_id=SYSTEM_USER_ID), request)
+
+    record = run(work)
+    if as_json:
+        typer.echo(encode_generation(record))
+        return
+    stdout.print(record.message or "(no text)", markup=False)
+    stdout.print()
+    price = f", {record.suggested_price}" if record.suggested_price else ""
+    stdout.print(f"{record.status.value}, confidence {record.confidence}{price}", markup=False)
+    for reason in record.approval_reasons:
+        stdout.print(f"waits: {reason.value}", markup=False)
+    for finding in record.safety.findings:
+        stdout.print(f"{finding.tier.value}: “{finding.matched}” {finding.reason}", markup=False)
+    if record.note:
+        stdout.print(record.note, markup=False)

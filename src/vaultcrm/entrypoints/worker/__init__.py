@@ -1,0 +1,1 @@
+"""The worker: jobs that were deferred with what they belong to. `jobs` binds, `run` runs."""

@@ -1,0 +1,80 @@
+"""Jobs: names of `vaultcrm.db.jobs` bound to workflows. Any number of workers share the work.
+
+A job that fails is tried again with growing waits; a job whose worker died is found by its missing
+heartbeat and run again, which is safe because every workflow here may run twice.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+from procrastinate import App, JobContext, RetryStrategy
+
+from vaultcrm.db.jobs import ANSWER_FAN, DELIVER_MESSAGE, FAN_REACTS, PROCESS_INBOUND
+from vaultcrm.domain.generation import DeliveryStatus
+from vaultcrm.workflows.answer_fan import answer_fan
+from vaultcrm.workflows.deliver_message import Delivery, deliver_message
+from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.receive_message import process_webhook
+from vaultcrm.workflows.simulate_fan import fan_opens, fan_reacts
+
+PATIENCE = RetryStrategy(max_attempts=12, exponential_wait=2)
+"""2, 4, 8 … seconds, over two hours in all."""
+
+STALLED_AFTER_SECONDS = 30
+
+FAN_READS_FOR = timedelta(seconds=6)
+"""How long a simulated fan takes before doing anything about a message."""
+
+
+def register_jobs(app: App, parts: Parts) -> None:
+    """Bind every job to its workflow."""
+
+    @app.task(name=DELIVER_MESSAGE, retry=PATIENCE)
+    async def deliver(creator_id: str, item_id: str) -> None:
+        delivery = await deliver_message(parts, UUID(creator_id), UUID(item_id))
+        if delivery is not None:
+            await _let_the_fan_react(parts, delivery)
+
+    @app.task(name=PROCESS_INBOUND, retry=PATIENCE)
+    async def process_inbound(creator_id: str, row_id: str) -> None:
+        await process_webhook(parts, UUID(creator_id), UUID(row_id))
+
+    @app.task(name=ANSWER_FAN, retry=PATIENCE)
+    async def answer(creator_id: str, conversation_id: str) -> None:
+        await answer_fan(parts, UUID(creator_id), UUID(conversation_id))
+
+    @app.task(name=FAN_REACTS, retry=PATIENCE)
+    async def reacts(creator_id: str, item_id: str) -> None:
+        await fan_reacts(parts, UUID(creator_id), UUID(item_id))
+
+    @app.periodic(cron="* * * * *", periodic_id="rescue")
+    @app.task(name="rescue_stalled_jobs", pass_context=True)
+    async def rescue(context: JobContext, timestamp: int) -> None:
+        manager = context.app.job_manager
+        stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS)
+        for job in stalled:
+            await manager.retry_job(job)
+
+    if parts.settings.simulated_fans:
+
+        @app.periodic(cron="*/15 * * * * *", periodic_id="fans")
+        @app.task(name="simulated_fans_write")
+        async def fans_write(timestamp: int) -> None:
+            await fan_opens(parts, seed=timestamp)
+
+
+async def _let_the_fan_react(parts: Parts, delivery: Delivery) -> None:
+    """Simulated fans answer what reaches them."""
+    if (
+        parts.settings.simulated_fans
+        and delivery.channel == "simulator"
+        and delivery.status is DeliveryStatus.SENT
+    ):
+        async with parts.transaction() as connection:
+            await parts.jobs.defer(
+                connection,
+                FAN_REACTS,
+                at=parts.now() + FAN_READS_FOR,
+                creator_id=str(delivery.item.creator_id),
+                item_id=str(delivery.item.id),
+            )

@@ -1,0 +1,137 @@
+"""Binding a message to what was decided, and the last checks before it leaves."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from vaultcrm.domain.channels import SendErrorKind, SendResult, SendStatus
+from vaultcrm.domain.conversation import Author
+from vaultcrm.domain.errors import FieldProblem, InvalidInput
+from vaultcrm.domain.generation import DeliveryStatus
+from vaultcrm.domain.ids import new_id
+from vaultcrm.domain.money import Money
+from vaultcrm.domain.outbox import OutboxItem, Recipient
+
+MOST_ATTEMPTS = 8
+FIRST_RETRY_SECONDS = 2.0
+LONGEST_RETRY_SECONDS = 600.0
+LONGEST_ASKED_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What was decided: exactly this text and price, in this conversation, over this channel."""
+
+    conversation_id: UUID
+    channel: str
+    text: str
+    price: Money | None
+    media_ids: tuple[str, ...] = ()
+
+
+def bound_hash(recipe: Recipe) -> bytes:
+    """SHA-256 over what was decided, in one unambiguous form."""
+    price = None if recipe.price is None else [recipe.price.minor, recipe.price.currency]
+    parts = [
+        str(recipe.conversation_id),
+        recipe.channel,
+        recipe.text,
+        price,
+        list(recipe.media_ids),
+    ]
+    return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).digest()
+
+
+def outbox_item(
+    recipe: Recipe,
+    *,
+    creator_id: UUID,
+    generation_id: UUID | None,
+    author: Author,
+    author_user_id: UUID | None,
+    seen_message_id: UUID | None,
+    now: datetime,
+) -> OutboxItem:
+    """The message to send, bound to the recipe."""
+    return OutboxItem(
+        id=new_id(),
+        creator_id=creator_id,
+        conversation_id=recipe.conversation_id,
+        generation_id=generation_id,
+        author=author,
+        author_user_id=author_user_id,
+        text=recipe.text,
+        price=recipe.price,
+        media_ids=recipe.media_ids,
+        bound_hash=bound_hash(recipe),
+        seen_message_id=seen_message_id,
+        not_before=now,
+    )
+
+
+def check_price(price: Money | None, least: Money | None, greatest: Money | None) -> None:
+    """Raise InvalidInput when a channel does not take a price: its amount or its currency."""
+    if price is None:
+        return
+    for bound in (least, greatest):
+        if bound is not None and bound.currency != price.currency:
+            raise InvalidInput(
+                FieldProblem("price", f"this channel takes prices in {bound.currency}")
+            )
+    for bound, word, wrong in (
+        (least, "at least", least is not None and price.minor < least.minor),
+        (greatest, "at most", greatest is not None and price.minor > greatest.minor),
+    ):
+        if wrong:
+            raise InvalidInput(FieldProblem("price", f"this channel takes {word} {bound}"))
+
+
+def reason_not_to_send(item: OutboxItem, recipient: Recipient | None) -> str | None:
+    """Why a message must not leave although its turn has come; None when it may.
+
+    What is sent is compared with what was decided, and an automatic message is held back when the
+    fan has written since: nobody has looked at it with the new message in view.
+    """
+    if recipient is None:
+        return "the conversation is gone"
+    recipe = Recipe(item.conversation_id, recipient.channel, item.text, item.price, item.media_ids)
+    if bound_hash(recipe) != item.bound_hash:
+        return "it differs from what was decided"
+    if (
+        item.author is Author.AI_AUTOMATIC
+        and recipient.newest_fan_message_id is not None
+        and recipient.newest_fan_message_id != item.seen_message_id
+    ):
+        return "the fan has written since it was drafted"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How an attempt ends. `retry_at` is set when the message waits for another one."""
+
+    status: DeliveryStatus
+    error: str | None = None
+    retry_at: datetime | None = None
+
+
+def closing_of(result: SendResult, attempts: int, now: datetime) -> Closing:
+    """What to write down after an attempt: sent, failed, uncertain, or wait and try again.
+
+    `attempts` counts this one, so it is at least 1. Retries wait 2 s, doubled each time up to 10
+    minutes, or as long as the platform asks but at most a day; after eight attempts the message
+    has failed.
+    """
+    if result.status is SendStatus.SENT:
+        return Closing(DeliveryStatus.SENT)
+    if result.status is SendStatus.UNCERTAIN:
+        return Closing(DeliveryStatus.UNCERTAIN, result.error or "the platform gave no answer")
+    may_retry = result.error_kind in {SendErrorKind.RETRYABLE, SendErrorKind.RATE_LIMITED}
+    if may_retry and attempts < MOST_ATTEMPTS:
+        wait = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** (attempts - 1))
+        if result.retry_after is not None:
+            wait = max(wait, min(result.retry_after, LONGEST_ASKED_SECONDS))
+        return Closing(DeliveryStatus.PENDING, result.error, now + timedelta(seconds=wait))
+    return Closing(DeliveryStatus.FAILED, result.error or "the platform refused it")

@@ -1,0 +1,168 @@
+"""Prompts: templates as files, rendered with everything that fans wrote fenced as data.
+
+The system part depends only on the creator and the version of their personality, so that the
+provider can cache it and so can we. The turn carries what changes with each message.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from vaultcrm.domain.conversation import Message
+from vaultcrm.domain.drafting import Prompt
+from vaultcrm.domain.generation import GenerationType
+from vaultcrm.domain.people import Creator
+from vaultcrm.domain.personality import EmojiStyle, Personality
+from vaultcrm.domain.situation import Situation
+
+PROMPT_VERSION: Final = "2026-11-22.2"
+"""Goes up with every change of a template; each generation says which one it was made with."""
+
+BYTES_PER_TOKEN = 3
+"""A cautious estimate: English has about 4 bytes a token, other scripts about 3."""
+LONGEST_MESSAGE_CHARACTERS = 600
+
+TASKS: Mapping[GenerationType, str] = {
+    GenerationType.REPLY: "Answer the fan's last message. Offer nothing for sale.",
+    GenerationType.PPV_OFFER: (
+        "Offer the fan one piece of paid content that fits what they have shown interest in. Say "
+        "honestly what it is. Suggest a price that fits what this fan has paid before. An offer "
+        "may be declined without a word."
+    ),
+    GenerationType.WELCOME: (
+        "Welcome a fan who is new here. Be warm and brief, and give them an easy way to say "
+        "something about themselves. Offer nothing for sale."
+    ),
+    GenerationType.RE_ENGAGEMENT: (
+        "The fan has been quiet for a while. Write something worth reading that picks up what "
+        "you last talked about, without reproach. Offer nothing for sale."
+    ),
+    GenerationType.THANK_YOU: (
+        "Thank the fan for what they did last. Name what it was. Offer nothing for sale."
+    ),
+}
+
+EMOJI_RULES: Mapping[EmojiStyle, str] = {
+    EmojiStyle.NONE: "none at all",
+    EmojiStyle.RARE: "rarely, at most one",
+    EmojiStyle.MODERATE: "now and then, one or two where they add something",
+    EmojiStyle.FREQUENT: "often, up to three",
+}
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_FENCE = str.maketrans({"<": "‹", ">": "›"})
+
+
+def as_data(text: str) -> str:
+    """A text that can neither close its fence nor open another one."""
+    return _CONTROL.sub(" ", text).translate(_FENCE)
+
+
+def as_line(text: str) -> str:
+    """The same on one line, for what stands in no fence: it can begin no section of its own."""
+    return " ".join(as_data(text).split())
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """How long ago a moment was, in words that a reader and a model both take in at once."""
+    seconds = max(0, int((now - moment).total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return "just now"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 -- plain text for a model; `data` fences what fans wrote
+        keep_trailing_newline=False,
+    )
+    environment.filters["data"] = as_data
+    environment.filters["line"] = as_line
+    environment.filters["ago"] = ago
+    return environment
+
+
+_ENVIRONMENT = _environment()
+_SYSTEM = _ENVIRONMENT.get_template("system.jinja")
+_TURN = _ENVIRONMENT.get_template("turn.jinja")
+
+
+@lru_cache(maxsize=512)
+def render_system(creator: Creator, personality: Personality) -> str:
+    """The stable prefix. Both arguments are frozen values, so another process's new version of a
+    personality is another key: nothing has to be told to forget.
+    """
+    return _SYSTEM.render(
+        creator=creator, personality=personality, emoji_rule=EMOJI_RULES[personality.emoji_style]
+    )
+
+
+def render_turn(
+    situation: Situation,
+    messages: tuple[Message, ...],
+    generation_type: GenerationType,
+    *,
+    engagement: int,
+    candidates: int,
+    now: datetime,
+) -> str:
+    """The volatile part: who the fan is, what was said, what to write."""
+    return _TURN.render(
+        fan=situation.fan,
+        messages=messages,
+        engagement=engagement,
+        task=TASKS[generation_type],
+        candidates=candidates,
+        now=now,
+    )
+
+
+def build_prompt(
+    situation: Situation,
+    personality: Personality,
+    generation_type: GenerationType,
+    *,
+    engagement: int,
+    candidates: int,
+    token_budget: int,
+    now: datetime,
+) -> Prompt:
+    """The prompt for one draft, within `token_budget` estimated tokens.
+
+    Long messages are cut, then the oldest ones left out, until the prompt fits; the last message
+    always stays.
+    """
+    system = render_system(situation.creator, personality)
+    messages = tuple(shortened(message) for message in situation.messages)
+    while True:
+        turn = render_turn(
+            situation,
+            messages,
+            generation_type,
+            engagement=engagement,
+            candidates=candidates,
+            now=now,
+        )
+        if len(messages) <= 1 or estimated_tokens(system) + estimated_tokens(turn) <= token_budget:
+            return Prompt(system, turn)
+        messages = messages[1:]
+
+
+def estimated_tokens(text: str) -> int:
+    """Never much less than what a model will count: bytes of UTF-8 over three, rounded up."""
+    return -(-len(text.encode()) // BYTES_PER_TOKEN)
+
+
+def shortened(message: Message) -> Message:
+    if len(message.text) <= LONGEST_MESSAGE_CHARACTERS:
+        return message
+    return replace(message, text=message.text[: LONGEST_MESSAGE_CHARACTERS - 1] + "…")

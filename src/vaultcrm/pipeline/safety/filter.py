@@ -1,0 +1,230 @@
+"""The step itself: a text goes in, a `SafetyReport` comes out, and nothing is ever raised."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import re2
+
+from vaultcrm.domain.safety import Category, Finding, FindingTier, SafetyReport, Scope, report_of
+from vaultcrm.pipeline.safety.matching import Exceptions, Hit, PatternIndex, TermIndex
+from vaultcrm.pipeline.safety.normalise import View, views_of
+from vaultcrm.pipeline.safety.packs import Pack, Rule, load_packs, quiet_options
+from vaultcrm.pipeline.safety.personal_data import sightings
+
+FORBIDDEN_CACHE = 512
+"""So many creators' lists of forbidden words are kept ready for use."""
+
+_FORBIDDEN_SCORE = 0.9
+_FORBIDDEN_REASON = "Contains a word that this creator never uses."
+_PERSONAL_DATA_SCOPES = frozenset({Scope.DRAFT, Scope.CHATTER})
+
+
+class ContentFilter:
+    """Checks texts against rule packs. Built once, then used from any thread."""
+
+    def __init__(self, packs: Iterable[Pack]) -> None:
+        rules = [rule for pack in packs for rule in pack.rules]
+        self._rules = {scope: _RuleSet(rules, scope) for scope in Scope}
+
+    @classmethod
+    def load(cls) -> "ContentFilter":
+        """The filter over the packs that come with the product. Raises `PackError`."""
+        return cls(load_packs())
+
+    def check(
+        self,
+        text: str,
+        scope: Scope,
+        forbidden_words: tuple[str, ...] = (),
+        region: str = "US",
+    ) -> SafetyReport:
+        """What is wrong with a text, and where. Never raises, and says the same every time.
+
+        Spans are code points of `text`, and `matched` is `text[start:end]`. Findings are sorted by
+        start; those of one category do not overlap. `region` is the country (ISO 3166) by which
+        national telephone numbers are read. An error in a step becomes a finding `filter_error`,
+        tier review, and the other steps go on. Time grows linearly with the text.
+        """
+        try:
+            views = views_of(text)
+            rules = self._rules[scope]
+        except Exception:
+            return report_of((_error("normalise"),))
+        findings: list[Finding] = []
+        try:
+            findings += rules.findings(views)
+        except Exception:
+            findings.append(_error("rules"))
+        if scope in _PERSONAL_DATA_SCOPES:
+            try:
+                findings += _personal_data(views[0], region)
+            except Exception:
+                findings.append(_error("personal_data"))
+        if forbidden_words:
+            try:
+                findings += _forbidden(views, forbidden_words, rules)
+            except Exception:
+                findings.append(_error("forbidden_words"))
+        return report_of(_merged(findings, text))
+
+
+class _RuleSet:
+    """The rules of one scope, ready to run."""
+
+    def __init__(self, rules: Iterable[Rule], scope: Scope) -> None:
+        self._rules = [rule for rule in rules if scope in rule.tiers]
+        self._scope = scope
+        numbered = list(enumerate(self._rules))
+        self._terms = TermIndex([(term, n) for n, rule in numbered for term in rule.terms])
+        self._patterns = PatternIndex([(p, n) for n, rule in numbered for p in rule.patterns])
+        self._exceptions = {
+            n: Exceptions(rule) for n, rule in numbered if rule.unless_before or rule.unless_after
+        }
+        self._disguises = {rule.disguise: rule for rule in self._rules if rule.disguise}
+        options = quiet_options()
+        self._raw = [
+            (re2.compile(pattern, options), rule)
+            for rule in self._rules
+            for pattern in rule.raw_patterns
+        ]
+        # One look for all of them, since almost no text has any.
+        union = "|".join(f"(?:{p})" for rule in self._rules for p in rule.raw_patterns)
+        self._any_raw = re2.compile(union, options) if union else None
+
+    def findings(self, views: Sequence[View]) -> Iterator[Finding]:
+        for view in views:
+            for index in (self._terms, self._patterns):
+                for hit in index.hits(view):
+                    exceptions = self._exceptions.get(hit.owner)
+                    if exceptions and exceptions.drop(view.text, hit.start, hit.end):
+                        continue
+                    rule = self._rules[hit.owner]
+                    yield self._finding(rule, view.original, *view.span(hit.start, hit.end))
+                    yield from self.disguised(hit)
+        original = views[0].original
+        if self._any_raw and not original.isascii():
+            # RE2 reads UTF-8, which has no lone surrogates; one replacement each keeps offsets.
+            readable = original.encode("utf-8", "replace").decode("utf-8")
+            if self._any_raw.search(readable):
+                yield from self._raw_findings(readable, original)
+
+    def disguised(self, hit: Hit) -> Iterator[Finding]:
+        """A finding for each disguise that had to be undone to read what was hit."""
+        view = hit.view
+        if view.parent is None and view.original.isascii():
+            return
+        for disguise in sorted(view.disguises(hit.start, hit.end)):
+            if rule := self._disguises.get(disguise):
+                yield self._finding(rule, view.original, *view.span(hit.start, hit.end))
+
+    def _raw_findings(self, readable: str, original: str) -> Iterator[Finding]:
+        for pattern, rule in self._raw:
+            for match in pattern.finditer(readable):
+                start, end = match.span()
+                if end > start:
+                    yield self._finding(rule, original, start, end)
+
+    def _finding(self, rule: Rule, original: str, start: int, end: int) -> Finding:
+        return Finding(
+            category=rule.category,
+            start=start,
+            end=end,
+            rule=rule.name,
+            tier=rule.tiers[self._scope],
+            score=rule.score,
+            matched=original[start:end],
+            reason=rule.reason,
+        )
+
+
+def _personal_data(plain: View, region: str) -> Iterator[Finding]:
+    for sighting in sightings(plain, region):
+        start, end = plain.span(sighting.start, sighting.end)
+        kind = sighting.kind
+        for category in kind.categories:
+            yield Finding(
+                category=category,
+                start=start,
+                end=end,
+                rule=f"{category}.{kind.id}",
+                tier=kind.tier,
+                score=kind.score,
+                matched=plain.original[start:end],
+                reason=kind.reason,
+            )
+
+
+@lru_cache(maxsize=FORBIDDEN_CACHE)
+def _forbidden_index(words: tuple[str, ...]) -> TermIndex:
+    # Some capitals look like another letter than their small form does, so each is folded.
+    forms = {
+        form: number
+        for number, word in enumerate(words)
+        for form in (word, word.lower(), word.upper(), word.title())
+    }
+    return TermIndex(list(forms.items()))
+
+
+def _forbidden(views: Sequence[View], words: tuple[str, ...], rules: _RuleSet) -> Iterator[Finding]:
+    index = _forbidden_index(words)
+    for view in views:
+        for hit in index.hits(view):
+            start, end = view.span(hit.start, hit.end)
+            yield Finding(
+                category=Category.FORBIDDEN_WORD,
+                start=start,
+                end=end,
+                rule="forbidden_word.creator",
+                tier=FindingTier.BLOCK,
+                score=_FORBIDDEN_SCORE,
+                matched=view.original[start:end],
+                reason=_FORBIDDEN_REASON,
+            )
+            yield from rules.disguised(hit)
+
+
+def _error(step: str) -> Finding:
+    return Finding(
+        category=Category.FILTER_ERROR,
+        start=0,
+        end=0,
+        rule=f"filter_error.{step}",
+        tier=FindingTier.REVIEW,
+        score=1.0,
+        matched="",
+        reason="The filter could not check this text completely, so a person must.",
+    )
+
+
+def _strictness(finding: Finding) -> tuple[bool, float, int, str]:
+    return (
+        finding.tier is FindingTier.BLOCK,
+        finding.score,
+        finding.end - finding.start,
+        finding.rule,
+    )
+
+
+def _merged(findings: list[Finding], text: str) -> tuple[Finding, ...]:
+    """Overlapping findings of one category become one over the whole span, as the strictest."""
+    if len(findings) < 2:
+        return tuple(findings)
+    groups: list[list[Finding]] = []
+    latest: dict[Category, tuple[list[Finding], int]] = {}
+    for finding in sorted(findings, key=lambda f: (f.start, f.end, f.rule)):
+        group, end = latest.get(finding.category, ([], 0))
+        if finding.start >= end:
+            group = []
+            groups.append(group)
+        group.append(finding)
+        latest[finding.category] = group, max(end, finding.end)
+    merged = [group[0] if len(group) == 1 else _union(group, text) for group in groups]
+    return tuple(sorted(merged, key=lambda f: (f.start, f.end, f.category)))
+
+
+def _union(group: list[Finding], text: str) -> Finding:
+    """One finding over the spans of all; the first of the group begins first."""
+    start, end = group[0].start, max(finding.end for finding in group)
+    strictest = max(group, key=_strictness)
+    return replace(strictest, start=start, end=end, matched=text[start:end])

@@ -1,0 +1,390 @@
+"""Views of a text: the same text as different readers see it, each with a map back to it.
+
+A rule never sees what a person typed but a *view* of it, so that one rule covers all its
+disguises. Every view maps its offsets back to the text, so that findings point at what was typed.
+
+| view           | what it undoes                                                              |
+|----------------|-----------------------------------------------------------------------------|
+| `plain`        | case, compatibility forms (NFKC), accents, invisible characters, lookalikes |
+| `leet`         | digits and symbols that stand for letters: `v3nm0`                           |
+| `joined`       | letters that were pulled apart: `v.e.n.m.o`, `v e n m o`, `ven-mo`           |
+| `joined_leet`  | both                                                                         |
+
+`views_of` makes only the views that differ from `plain`, so that ordinary text costs one.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+import re2
+from anyascii import anyascii
+from confusable_homoglyphs import confusables
+
+REPLACEMENT = "\ufffd"
+
+
+class ViewName(StrEnum):
+    PLAIN = "plain"
+    LEET = "leet"
+    JOINED = "joined"
+    JOINED_LEET = "joined_leet"
+
+
+class Disguise(StrEnum):
+    """How a matched span hides what it says."""
+
+    LOOKALIKE = "lookalike"
+    LEET = "leet"
+    SEPARATED = "separated"
+
+
+# Marks that decorate letters of alphabets whose bare letter reads the same. Vowel signs of Indic
+# and South-East Asian scripts are marks too, but dropping them would change the word.
+_DECORATION = (
+    (0x0300, 0x036F),
+    (0x0483, 0x0489),
+    (0x1AB0, 0x1AFF),
+    (0x1DC0, 0x1DFF),
+    (0x20D0, 0x20FF),
+    (0xFE00, 0xFE0F),
+    (0xFE20, 0xFE2F),
+    (0xE0100, 0xE01EF),
+)
+# Code points that show nothing though Unicode does not call them format characters.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u2800\u3164\uffa0")
+_TYPOGRAPHY = {
+    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u02bc\u02b9\u00b4`\uff07", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"'),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-"),
+    **dict.fromkeys("\u2028\u2029\u0085", "\n"),
+}
+_TAGS = range(0xE0020, 0xE007F)
+
+
+def _is_decoration(char: str) -> bool:
+    point = ord(char)
+    return any(low <= point <= high for low, high in _DECORATION)
+
+
+# Alphabets whose small letters are drawn as small capitals: their table entry is the capital's.
+_SMALL_CAPITALS = tuple(chr(point) for point in (*range(0x03B1, 0x03CA), *range(0x0430, 0x0460)))
+
+
+def _lookalikes() -> dict[str, str]:
+    """Characters that look like one ASCII letter or digit, by Unicode's table of confusables."""
+    table: dict[str, str] = {}
+    for char, alternatives in confusables.confusables_data.items():
+        if len(char) != 1 or char.isascii():
+            continue
+        for alternative in alternatives:
+            ascii_form: str = alternative["c"]
+            if len(ascii_form) == 1 and ascii_form.isascii() and ascii_form.isalnum():
+                table[char] = ascii_form.lower()
+                break
+    # Unicode puts every bare vertical stroke with `l`. These two are the letter I in their own
+    # alphabets, and their small form is a dotted i. Small eta looks like n, its capital like H.
+    table["\u0406"] = table["\u0399"] = "i"
+    table["\u03b7"] = "n"
+    for char in _SMALL_CAPITALS:
+        if char not in table and char.upper() in table:
+            table[char] = table[char.upper()]
+    return table
+
+
+def _fold_character(char: str, lookalikes: dict[str, str]) -> str:
+    """What one character reads as: lower-case ASCII where it can, "" where it shows nothing."""
+    point = ord(char)
+    if char in _TYPOGRAPHY:
+        return _TYPOGRAPHY[char]
+    if point in _TAGS:
+        return chr(point - 0xE0000).lower()
+    category = unicodedata.category(char)
+    if category == "Cs":
+        return REPLACEMENT
+    if category == "Cf" or char in _BLANK or _is_decoration(char):
+        return ""
+    if category in {"Zs", "Zl", "Zp"}:
+        return " "
+    if category == "Nd":
+        return str(unicodedata.digit(char))
+    # Before case folding: capital lookalikes fold to small letters that look like another letter.
+    if char in lookalikes:
+        return lookalikes[char]
+    return "".join(_fold_part(part, lookalikes) for part in unicodedata.normalize("NFKC", char))
+
+
+def _fold_part(part: str, lookalikes: dict[str, str]) -> str:
+    decomposed = unicodedata.normalize("NFD", part)
+    if all(_is_decoration(mark) for mark in decomposed[1:]):
+        part = decomposed[0]
+    if _is_decoration(part):
+        return ""
+    folded = "".join(lookalikes.get(char, char) for char in lookalikes.get(part, part).casefold())
+    if folded.isascii():
+        return folded
+    name = unicodedata.name(part, "")
+    if name.startswith(("LATIN ", "NEGATIVE CIRCLED LATIN ", "NEGATIVE SQUARED LATIN ")):
+        return str(anyascii(part)).lower() or folded
+    return folded
+
+
+class _FoldTable(dict[int, str]):
+    """A table for `str.translate` that works out each character the first time it is met."""
+
+    def __init__(self) -> None:
+        super().__init__({point: chr(point).lower() for point in range(128)})
+        self[ord("`")] = "'"
+        self._lookalikes = _lookalikes()
+
+    def __missing__(self, point: int) -> str:
+        folded = _fold_character(chr(point), self._lookalikes)
+        if len(self) < _FOLD_TABLE_SIZE:
+            self[point] = folded
+        return folded
+
+
+# Room for the alphabets in daily use; a text of rare characters must not fill the memory.
+_FOLD_TABLE_SIZE = 16_384
+_FOLD = _FoldTable()
+
+
+def fold(text: str) -> str:
+    """The `plain` view's text. Works character by character, so it commutes with slicing."""
+    if text.isascii() and "`" not in text:
+        return text.lower()
+    return text.translate(_FOLD)
+
+
+def is_lookalike(char: str) -> bool:
+    """True for a character that is read as ASCII letters or digits, or not at all, but is not."""
+    if char.isascii():
+        return False
+    folded = char.translate(_FOLD)
+    return (not folded and not _is_decoration(char)) or (folded.isascii() and folded.isalnum())
+
+
+@dataclass(frozen=True)
+class View:
+    """One reading of `original`. Offsets are code points.
+
+    `parent` is the view that this one was made from, None for `plain`, and `positions[i]` is the
+    offset in the parent of character `i`; None when every character stands where it stood.
+    `runs` are the spans of letters that had been spelled out, and `seams` the offsets within them
+    where a word may begin or end.
+    """
+
+    name: ViewName
+    text: str
+    original: str
+    parent: "View | None" = None
+    positions: Sequence[int] | None = None
+    runs: tuple[tuple[int, int], ...] = ()
+    seams: frozenset[int] = frozenset()
+
+    @property
+    def is_leet(self) -> bool:
+        return self.name in {ViewName.LEET, ViewName.JOINED_LEET}
+
+    @cached_property
+    def _plain_positions(self) -> Sequence[int] | None:
+        if self.original.isascii():
+            return None
+        if len(self.text) == len(self.original) and all(
+            len(char.translate(_FOLD)) == 1 for char in set(self.original)
+        ):
+            return None
+        return [
+            index for index, char in enumerate(self.original) for _ in range(len(_FOLD[ord(char)]))
+        ]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The span of the original that `start:end` of this view was read from; end > start."""
+        positions = self.positions if self.parent else self._plain_positions
+        if positions is not None:
+            start, end = positions[start], positions[end - 1] + 1
+        return self.parent.span(start, end) if self.parent else (start, end)
+
+    def _parent_span(self, start: int, end: int) -> tuple[int, int]:
+        if self.positions is None:
+            return start, end
+        return self.positions[start], self.positions[end - 1] + 1
+
+    def disguises(self, start: int, end: int) -> frozenset[Disguise]:
+        """What had to be undone to read `start:end`. Empty if it stands there for all to see."""
+        found: set[Disguise] = set()
+        if self.parent is None:
+            if not self.original.isascii():
+                first, last = self.span(start, end)
+                if any(is_lookalike(char) for char in self.original[first:last]):
+                    found.add(Disguise.LOOKALIKE)
+            return frozenset(found)
+        first, last = self._parent_span(start, end)
+        if self.is_leet:
+            before, after = self.parent.text[first:last], self.text[start:end]
+            if any(
+                not old.isalpha() and new.isalpha() for old, new in zip(before, after, strict=True)
+            ):
+                found.add(Disguise.LEET)
+        elif self.touches_run(start, end) or not _only_spacing(
+            self.parent.text[first:last], self.text[start:end]
+        ):
+            found.add(Disguise.SEPARATED)
+        return frozenset(found) | self.parent.disguises(first, last)
+
+    def differs(self, start: int, end: int) -> bool:
+        """False when the parent reads the same in this span, so that its own match will do."""
+        if self.parent is None:
+            return True
+        first, last = self._parent_span(start, end)
+        if self.is_leet:
+            return Disguise.LEET in self.disguises(start, end)
+        return self.parent.text[first:last] != self.text[start:end]
+
+    def touches_run(self, start: int, end: int) -> bool:
+        """Whether any of `start:end` was spelled out letter by letter."""
+        at = bisect_right(self.runs, (end - 1, len(self.text))) - 1
+        return at >= 0 and self.runs[at][1] > start
+
+    def in_run(self, offset: int) -> bool:
+        """Whether both neighbours of `offset` belong to one spelled-out run."""
+        at = bisect_right(self.runs, (offset, 0)) - 1
+        return at >= 0 and self.runs[at][0] < offset < self.runs[at][1]
+
+
+def _only_spacing(before: str, after: str) -> bool:
+    """Whether two readings differ in nothing but white space and hyphens, as `cash-app` does."""
+    return _SPACING.sub("", before) == _SPACING.sub("", after)
+
+
+_SPACING = re.compile(r"[\s\-]+")
+
+_LETTER = r"(?:[^\W_]|[@$])"
+_SPELLED = re.compile(rf"(?<![^\W_]){_LETTER}(?:(?:[^\w@$]|_){{1,3}}{_LETTER}(?![^\W_])){{2,}}")
+_INNER_PUNCTUATION = r"(?<=[^\W_])[.\-_*~|/\\,:;+=^\"\u00b7\u2022]{1,3}(?=[^\W_])"
+_WIDE_SPACE = r"\s{2,}|[\t\n\r\f\v]"
+_LOOSE = re.compile(rf"{_INNER_PUNCTUATION}|{_WIDE_SPACE}")
+# Whether `_LOOSE` or `_SPELLED` would find something, in RE2, which says so several times faster.
+_NEEDS_JOINING = re2.compile(
+    r"[\pL\pN][.\-_*~|/\\,:;+=^\"\x{b7}\x{2022}]{1,3}[\pL\pN]|\s{2}|[\t\n\r\f\v]|"
+    r"(?:^|[^\pL\pN])[\pL\pN@$](?:[^\pL\pN@$]{1,3}[\pL\pN@$]){2}(?:[^\pL\pN]|$)"
+)
+
+_LEET_LETTERS = str.maketrans(
+    {
+        "0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "6": "g", "7": "t", "8": "b", "9": "g",
+        "@": "a", "$": "s", "!": "i", "|": "i", "+": "t", "\u20ac": "e", "\u00a3": "l",
+    }
+)  # fmt: skip
+_LEET_TOKEN = re.compile(
+    r"(?<![a-z0-9@$!|+\u20ac\u00a3])[a-z]*[0-9@$!|+\u20ac\u00a3][a-z0-9@$!|+\u20ac\u00a3]*"
+)
+_NEEDS_LEET = re.compile(r"[0-9@$!|+\u20ac\u00a3][a-z]|[a-z][0-9@$\u20ac\u00a3]")
+
+
+def strokes(text: str) -> str:
+    """With `l` written as `i`: in a leet view the same stroke may stand for either."""
+    return text.replace("l", "i")
+
+
+def _leet_token(match: re.Match[str]) -> str:
+    token = match[0]
+    # A closing mark is punctuation, not the letter i; a bare number is a number.
+    body = token.rstrip("!|+")
+    if body.isalpha() or not any(char.isalpha() for char in body):
+        return token
+    return body.translate(_LEET_LETTERS) + token[len(body) :]
+
+
+def _leet(parent: View, name: ViewName) -> View | None:
+    if not _NEEDS_LEET.search(parent.text):
+        return None
+    return View(
+        name,
+        _LEET_TOKEN.sub(_leet_token, parent.text),
+        parent.original,
+        parent,
+        runs=parent.runs,
+        seams=parent.seams,
+    )
+
+
+def _joined(plain: View) -> View | None:
+    text = plain.text
+    if not _NEEDS_JOINING.search(text):
+        return None
+    out: list[str] = []
+    positions: list[int] = []
+    runs: list[tuple[int, int]] = []
+    seams: set[int] = set()
+    at = 0
+    for spelled in _SPELLED.finditer(text):
+        _loosen(text, at, spelled.start(), out, positions)
+        _join_run(spelled, out, positions, runs, seams)
+        at = spelled.end()
+    _loosen(text, at, len(text), out, positions)
+    return View(
+        ViewName.JOINED,
+        "".join(out),
+        plain.original,
+        plain,
+        positions,
+        tuple(runs),
+        frozenset(seams),
+    )
+
+
+def _loosen(text: str, start: int, end: int, out: list[str], positions: list[int]) -> None:
+    """Copy `start:end` without punctuation inside words and with single spaces."""
+    at = start
+    for gap in _LOOSE.finditer(text, start, end):
+        out.extend(text[at : gap.start()])
+        positions.extend(range(at, gap.start()))
+        if gap[0].isspace():
+            out.append(" ")
+            positions.append(gap.start())
+        at = gap.end()
+    out.extend(text[at:end])
+    positions.extend(range(at, end))
+
+
+def _join_run(
+    spelled: re.Match[str],
+    out: list[str],
+    positions: list[int],
+    runs: list[tuple[int, int]],
+    seams: set[int],
+) -> None:
+    """Copy the letters of a spelled-out run, and note where a word may begin or end within it."""
+    start = len(out)
+    text, base = spelled[0], spelled.start()
+    letters = [index for index, char in enumerate(text) if char.isalnum() or char in "@$"]
+    gap_before = ""
+    for order, index in enumerate(letters):
+        if order:
+            gap = text[letters[order - 1] + 1 : index]
+            if gap_before and gap != gap_before:
+                seams.add(len(out))
+            gap_before = gap
+        out.append(text[index])
+        positions.append(base + index)
+    # One letter at an edge may be a word of its own, as the I of the next sentence is.
+    seams.update((start + 1, len(out) - 1))
+    runs.append((start, len(out)))
+
+
+def views_of(text: str) -> tuple[View, ...]:
+    """`plain`, then every other view that reads differently. Time and space linear in the text."""
+    plain = View(ViewName.PLAIN, fold(text), text)
+    views = [plain]
+    if leet := _leet(plain, ViewName.LEET):
+        views.append(leet)
+    if joined := _joined(plain):
+        views.append(joined)
+        if joined_leet := _leet(joined, ViewName.JOINED_LEET):
+            views.append(joined_leet)
+    return tuple(views)

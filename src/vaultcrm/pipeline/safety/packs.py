@@ -1,0 +1,255 @@
+"""Rules as data: one TOML file a category in `packs/`, read and validated here.
+
+A pack:
+
+    category = "off_platform_payment"
+
+    [[rule]]
+    id = "payment_app"                # the finding's rule is "off_platform_payment.payment_app"
+    tier = "block"                    # or a table: { draft = "block", fan = "review" }
+    scopes = ["draft", "chatter"]     # left out when `tier` is a table: its keys are the scopes
+    reason = "Names a way to pay outside the platform."
+    score = 0.95                      # how sure the rule is, above 0 to 1
+    terms = ["cash app", "venmo"]     # whole words, in the form that `normalise.fold` gives
+    patterns = ['\\bpay me\\b']         # RE2, over folded text
+    unless_before = ['\\bnever ?$']    # RE2; a match is dropped if one fits the text before it,
+    unless_after = ['^ ?minutes']     # or after it (`CONTEXT` characters of the same view)
+    examples.match = ["..."]          # the tests run both, in the rule's first scope
+    examples.clean = ["..."]
+
+In `obfuscation.toml` a rule may instead hold `raw_patterns` (RE2 over the text as it was typed,
+skipped for pure ASCII) or `disguise`, which fires where another rule matched something disguised.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import re2
+
+from vaultcrm.domain.safety import Category, FindingTier, Scope
+from vaultcrm.pipeline.safety.normalise import Disguise, fold
+
+CONTEXT = 64
+"""How much text before and after a match `unless_before` and `unless_after` see, in characters."""
+
+_NOT_IN_PACKS = frozenset({Category.FORBIDDEN_WORD, Category.FILTER_ERROR})
+_TEXT_FIELDS = ("terms", "patterns", "unless_before", "unless_after", "raw_patterns")
+_FIELDS = frozenset({"id", "tier", "scopes", "reason", "score", "disguise", "examples"}).union(
+    _TEXT_FIELDS
+)
+
+
+class PackError(ValueError):
+    """A rule pack is wrong. Says file, rule and field."""
+
+    def __init__(self, file: str, rule: str, field: str, problem: str) -> None:
+        where = f"rule {rule!r}, " if rule else ""
+        super().__init__(f"{file}: {where}{field}: {problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. `name` is "category.id"; `tiers` says in which scopes it applies and how hard."""
+
+    name: str
+    category: Category
+    tiers: Mapping[Scope, FindingTier]
+    reason: str
+    score: float
+    terms: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    unless_before: tuple[str, ...] = ()
+    unless_after: tuple[str, ...] = ()
+    raw_patterns: tuple[str, ...] = ()
+    disguise: Disguise | None = None
+    matching_examples: tuple[str, ...] = ()
+    clean_examples: tuple[str, ...] = ()
+
+    @property
+    def first_scope(self) -> Scope:
+        """The scope that the examples are written for."""
+        return next(iter(self.tiers))
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    category: Category
+    rules: tuple[Rule, ...]
+
+
+def load_packs() -> tuple[Pack, ...]:
+    """All packs that come with the product, by category. Raises `PackError`."""
+    folder = resources.files("vaultcrm.pipeline.safety") / "packs"
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=_name)
+    packs = tuple(parse_pack(file.read_text("utf-8"), file.name) for file in files)
+    present = {pack.category for pack in packs}
+    for category in Category:
+        if category not in present and category not in _NOT_IN_PACKS:
+            raise PackError(f"{category}.toml", "", "category", "the file is missing")
+    return packs
+
+
+def _name(file: Traversable) -> str:
+    return file.name
+
+
+def parse_pack(source: str, file: str) -> Pack:
+    """One pack from TOML text; `file` names it in errors and must be "<category>.toml"."""
+    try:
+        data = tomllib.loads(source)
+    except tomllib.TOMLDecodeError as error:
+        raise PackError(file, "", "syntax", str(error)) from error
+    if unknown := sorted(data.keys() - {"category", "rule"}):
+        raise PackError(file, "", unknown[0], "no such field in a pack")
+    try:
+        category = Category(data.get("category", ""))
+    except ValueError as error:
+        raise PackError(file, "", "category", str(error)) from error
+    if category in _NOT_IN_PACKS:
+        raise PackError(file, "", "category", f"{category} is not made of rules")
+    if file != f"{category}.toml":
+        raise PackError(file, "", "category", f"the file must be named {category}.toml")
+    entries = data.get("rule")
+    if not isinstance(entries, list) or not entries:
+        raise PackError(file, "", "rule", "a pack needs at least one [[rule]]")
+    rules = tuple(_Reader(file, entry).rule(category) for entry in entries)
+    names = [rule.name for rule in rules]
+    for name in names:
+        if names.count(name) > 1:
+            raise PackError(file, name.partition(".")[2], "id", "used twice")
+    return Pack(category, rules)
+
+
+class _Reader:
+    """Reads one `[[rule]]` table and knows where it is, for the errors."""
+
+    def __init__(self, file: str, entry: object) -> None:
+        if not isinstance(entry, dict):
+            raise PackError(file, "", "rule", "must be a [[rule]] table")
+        self._file = file
+        self._entry: dict[str, Any] = entry
+        name = entry.get("id")
+        self._id = name if isinstance(name, str) else ""
+        if not self._id.isidentifier() or self._id != self._id.lower():
+            raise self._error("id", "must be a lower-case word such as payment_app")
+        if unknown := sorted(entry.keys() - _FIELDS):
+            raise self._error(unknown[0], "no such field in a rule")
+
+    def _error(self, field: str, problem: str) -> PackError:
+        return PackError(self._file, self._id, field, problem)
+
+    def rule(self, category: Category) -> Rule:
+        texts = {field: self._strings(field) for field in _TEXT_FIELDS}
+        disguise = self._disguise()
+        if not (texts["terms"] or texts["patterns"] or texts["raw_patterns"] or disguise):
+            raise self._error("terms", "a rule needs terms, patterns, raw_patterns or disguise")
+        self._check_terms(texts["terms"])
+        for field in _TEXT_FIELDS[1:]:
+            self._check_patterns(field, texts[field])
+        matching, clean = self._examples()
+        return Rule(
+            name=f"{category}.{self._id}",
+            category=category,
+            tiers=self._tiers(),
+            reason=self._reason(),
+            score=self._score(),
+            disguise=disguise,
+            matching_examples=matching,
+            clean_examples=clean,
+            **texts,
+        )
+
+    def _strings(self, field: str) -> tuple[str, ...]:
+        value = self._entry.get(field, [])
+        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+            raise self._error(field, "must be a list of texts that are not empty")
+        if len(set(value)) != len(value):
+            raise self._error(field, "holds a text twice")
+        return tuple(value)
+
+    def _check_terms(self, terms: tuple[str, ...]) -> None:
+        for term in terms:
+            if " ".join(fold(term).split()) != term:
+                written = " ".join(fold(term).split())
+                raise self._error("terms", f"{term!r} must be written {written!r}")
+            if not (term[0].isalnum() and term[-1].isalnum()):
+                raise self._error("terms", f"{term!r} must begin and end with a letter or digit")
+
+    def _check_patterns(self, field: str, patterns: tuple[str, ...]) -> None:
+        for pattern in patterns:
+            try:
+                compiled = re2.compile(pattern, quiet_options())
+            except re2.error as error:
+                raise self._error(field, f"{pattern!r} is not a valid RE2 pattern") from error
+            if compiled.search("") is not None:
+                raise self._error(field, f"{pattern!r} matches the empty text")
+
+    def _disguise(self) -> Disguise | None:
+        value = self._entry.get("disguise")
+        if value is None:
+            return None
+        try:
+            return Disguise(value)
+        except ValueError as error:
+            raise self._error("disguise", str(error)) from error
+
+    def _tiers(self) -> dict[Scope, FindingTier]:
+        tier, scopes = self._entry.get("tier"), self._entry.get("scopes")
+        if isinstance(tier, dict):
+            if scopes is not None:
+                raise self._error("scopes", "leave it out where tier is a table by scope")
+            if not tier:
+                raise self._error("tier", "needs at least one scope")
+            return {self._scope("tier", key): self._tier(value) for key, value in tier.items()}
+        if not isinstance(scopes, list) or not scopes:
+            raise self._error("scopes", "must be a list of draft, chatter, fan")
+        return {self._scope("scopes", scope): self._tier(tier) for scope in scopes}
+
+    def _scope(self, field: str, value: object) -> Scope:
+        try:
+            return Scope(str(value))
+        except ValueError as error:
+            raise self._error(field, f"{value!r} is none of draft, chatter, fan") from error
+
+    def _tier(self, value: object) -> FindingTier:
+        try:
+            return FindingTier(str(value))
+        except ValueError as error:
+            raise self._error("tier", f"{value!r} is neither block nor review") from error
+
+    def _reason(self) -> str:
+        value = self._entry.get("reason")
+        if not isinstance(value, str) or not value.strip().endswith("."):
+            raise self._error("reason", "must be a sentence that ends with a full stop")
+        return value.strip()
+
+    def _score(self) -> float:
+        value = self._entry.get("score")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+            raise self._error("score", "must be a number above 0 and at most 1")
+        return float(value)
+
+    def _examples(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        value = self._entry.get("examples")
+        if not isinstance(value, dict) or value.keys() != {"match", "clean"}:
+            raise self._error("examples", "must hold match and clean, and nothing else")
+        for field, texts in value.items():
+            if (
+                not isinstance(texts, list)
+                or not texts
+                or not all(isinstance(t, str) for t in texts)
+            ):
+                raise self._error(f"examples.{field}", "must be a list of at least one text")
+        return tuple(value["match"]), tuple(value["clean"])
+
+
+def quiet_options() -> "re2.Options":
+    """RE2 options for rules: no captures, no log lines of RE2's own."""
+    options = re2.Options()
+    options.never_capture = True
+    options.log_errors = False
+    return options

@@ -1,0 +1,43 @@
+"""A fan has written: read the message, and draft an answer where AI may."""
+
+from uuid import UUID
+
+from vaultcrm.db.queries import situations
+from vaultcrm.domain.conversation import Mode, Sender
+from vaultcrm.domain.errors import AiDisabled
+from vaultcrm.domain.generation import GenerationRecord, GenerationType
+from vaultcrm.domain.people import SYSTEM_USER_ID, Credential
+from vaultcrm.domain.situation import Situation
+from vaultcrm.workflows.generate_message import GenerateRequest, generate_message
+from vaultcrm.workflows.parts import Parts
+
+
+async def answer_fan(
+    parts: Parts, creator_id: UUID, conversation_id: UUID
+) -> GenerationRecord | None:
+    """Draft an answer to a fan who waits; None when there is nothing to answer or AI is off.
+
+    Raises LimitExceeded or a DrafterError, after which the job is tried again later.
+    """
+    async with parts.pool.connection() as connection:
+        sent = await situations.load_situation(
+            connection,
+            creator_id=creator_id,
+            conversation_id=conversation_id,
+            fan_id=None,
+            now=parts.now(),
+        )
+        situation = await sent.answer()
+    if situation is None or not _fan_waits(situation):
+        return None
+    if situation.conversation.mode is Mode.OFF:
+        return None
+    request = GenerateRequest(creator_id, conversation_id, GenerationType.REPLY)
+    try:
+        return await generate_message(parts, Credential(user_id=SYSTEM_USER_ID), request)
+    except AiDisabled:
+        return None
+
+
+def _fan_waits(situation: Situation) -> bool:
+    return bool(situation.messages) and situation.messages[-1].sender is Sender.FAN

@@ -1,0 +1,161 @@
+"""Send one decided message, once.
+
+`sending` is written down before the platform is called. If this process dies in the call, the next
+attempt finds `sending`: a platform that knows our idempotency key is asked again with the same key,
+for any other the message becomes `uncertain` and a person is asked. It is never sent twice.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from vaultcrm.db.jobs import DELIVER_MESSAGE
+from vaultcrm.db.queries import audit, inbound, outbox
+from vaultcrm.domain.audit import AuditAction, AuditEntry
+from vaultcrm.domain.channels import OutboundMessage, SendResult, SendStatus
+from vaultcrm.domain.conversation import Sender
+from vaultcrm.domain.generation import DeliveryStatus
+from vaultcrm.domain.outbox import OutboxItem, Recipient
+from vaultcrm.pipeline.delivery import Closing, closing_of, reason_not_to_send
+from vaultcrm.workflows.parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How an attempt ended, for the job that asked for it. `retry_at` means: not over yet."""
+
+    item: OutboxItem
+    channel: str
+    status: DeliveryStatus
+    retry_at: datetime | None = None
+
+
+async def deliver_message(parts: Parts, creator_id: UUID, item_id: UUID) -> Delivery | None:
+    """Make one attempt to send a message; None when there is nothing (more) to do."""
+    taken = await _take(parts, creator_id, item_id)
+    if taken is None:
+        return None
+    item, recipient, interrupted = taken
+    refusal = reason_not_to_send(item, recipient)
+    if refusal is not None or recipient is None:
+        return await _close(
+            parts,
+            item,
+            recipient,
+            Closing(DeliveryStatus.FAILED, refusal),
+            SendResult(SendStatus.FAILED),
+        )
+    channel = parts.channel(recipient.channel)
+    if interrupted and not channel.capabilities.idempotent_sends:
+        closing = Closing(DeliveryStatus.UNCERTAIN, "we stopped while it was being sent")
+        return await _close(parts, item, recipient, closing, SendResult(SendStatus.UNCERTAIN))
+    result = await channel.send(_outbound(item, recipient))
+    return await _close(
+        parts, item, recipient, closing_of(result, item.attempts, parts.now()), result
+    )
+
+
+async def _take(
+    parts: Parts, creator_id: UUID, item_id: UUID
+) -> tuple[OutboxItem, Recipient | None, bool] | None:
+    """Mark the message as being sent. The flag says whether an earlier attempt broke off."""
+    async with parts.pool.connection() as connection:
+        item = await (
+            await outbox.mark_sending(connection, creator_id, item_id, parts.now())
+        ).answer()
+        interrupted = item is None
+        if item is None:
+            item = await (await outbox.get(connection, creator_id, item_id)).answer()
+            if item is None or item.status is not DeliveryStatus.SENDING:
+                return None
+        recipient = await (
+            await outbox.recipient_of(connection, creator_id, item.conversation_id)
+        ).answer()
+    return item, recipient, interrupted
+
+
+def _outbound(item: OutboxItem, recipient: Recipient) -> OutboundMessage:
+    return OutboundMessage(
+        id=item.id,
+        creator_id=item.creator_id,
+        conversation_id=item.conversation_id,
+        conversation_ref=recipient.conversation_ref,
+        fan_handle=recipient.fan_handle,
+        text=item.text,
+        price=item.price,
+        media_ids=item.media_ids,
+    )
+
+
+async def _close(
+    parts: Parts,
+    item: OutboxItem,
+    recipient: Recipient | None,
+    closing: Closing,
+    result: SendResult,
+) -> Delivery:
+    """The receipt: state, message in the conversation and audit, together; a retry has its job."""
+    now = parts.now()
+    async with parts.transaction() as connection:
+        closed = await outbox.close(
+            connection,
+            item,
+            closing.status,
+            now=now,
+            external_id=result.message_id or None,
+            error=closing.error,
+            not_before=closing.retry_at,
+        )
+        if await closed.answer():
+            if closing.status is DeliveryStatus.SENT:
+                await inbound.add_message(
+                    connection,
+                    creator_id=item.creator_id,
+                    conversation_id=item.conversation_id,
+                    sender=Sender.CREATOR,
+                    author=item.author,
+                    author_user_id=item.author_user_id,
+                    generation_id=item.generation_id,
+                    external_id=result.message_id or str(item.id),
+                    text=item.text,
+                    price=item.price,
+                    sent_at=now,
+                )
+                await inbound.note_creator_message(
+                    connection, item.creator_id, item.conversation_id, now
+                )
+            if closing.retry_at is not None:
+                await parts.jobs.defer(
+                    connection,
+                    DELIVER_MESSAGE,
+                    lock=str(item.conversation_id),
+                    at=closing.retry_at,
+                    creator_id=str(item.creator_id),
+                    item_id=str(item.id),
+                )
+            else:
+                await audit.record(connection, _audit_entry(item, closing, now))
+    return Delivery(
+        item=replace(item, status=closing.status),
+        channel=recipient.channel if recipient else "",
+        status=closing.status,
+        retry_at=closing.retry_at,
+    )
+
+
+def _audit_entry(item: OutboxItem, closing: Closing, now: datetime) -> AuditEntry:
+    sent = closing.status is DeliveryStatus.SENT
+    return AuditEntry(
+        creator_id=item.creator_id,
+        actor_id=item.author_user_id,
+        action=AuditAction.SENT if sent else AuditAction.NOT_SENT,
+        subject_type="outbox",
+        subject_id=str(item.id),
+        at=now,
+        details={
+            "generation": None if item.generation_id is None else str(item.generation_id),
+            "status": closing.status.value,
+            "attempts": item.attempts,
+            "error": closing.error,
+        },
+    )

@@ -1,0 +1,146 @@
+"""Users, their tokens and their sign-in links."""
+
+import secrets
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+from uuid import UUID
+
+from psycopg_pool import AsyncConnectionPool
+
+from vaultcrm.controls.auth import hash_token, new_token, sign_in_token
+from vaultcrm.db.pending import Connection
+from vaultcrm.db.queries import access, audit, directory
+from vaultcrm.domain.audit import AuditAction, AuditEntry
+from vaultcrm.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
+from vaultcrm.domain.ids import NIL
+from vaultcrm.domain.people import Role
+from vaultcrm.settings import Settings
+
+Pool = AsyncConnectionPool[Connection]
+
+SIGN_IN_LINK_LIFETIME = timedelta(days=1)
+
+
+async def add_user(
+    pool: Pool,
+    *,
+    email: str,
+    name: str,
+    role: Role,
+    all_creators: bool,
+    creator_handles: list[str],
+    now: datetime,
+) -> None:
+    """Add a person who may act for the given creators; raises Conflict or InvalidInput."""
+    async with pool.connection() as connection, connection.transaction():
+        user_id = await access.add_user(
+            connection, email=email, name=name, role=role, all_creators=all_creators, now=now
+        )
+        if user_id is None:
+            raise Conflict(f"There is a user with the address {email} already.")
+        await _assign(connection, email, creator_handles, now)
+        await audit.record(
+            connection,
+            AuditEntry(
+                creator_id=NIL,
+                actor_id=None,
+                action=AuditAction.USER_ADDED,
+                subject_type="user",
+                subject_id=str(user_id),
+                at=now,
+                details={"role": role.value},
+            ),
+        )
+
+
+async def assign_creators(
+    pool: Pool, email: str, creator_handles: list[str], now: datetime
+) -> None:
+    """Let a person act for more creators; raises NotFound or InvalidInput."""
+    async with pool.connection() as connection, connection.transaction():
+        await _assign(connection, email, creator_handles, now)
+
+
+async def _assign(
+    connection: Connection, email: str, creator_handles: list[str], now: datetime
+) -> None:
+    user_id = await access.user_by_email(connection, email)
+    if user_id is None:
+        raise NotFound("user")
+    for handle in creator_handles:
+        creator = await (await directory.creator_by_handle(connection, handle)).answer()
+        if creator is None:
+            raise InvalidInput(FieldProblem("creator", f"there is no creator with handle {handle}"))
+        await access.assign(connection, user_id, creator.id, now)
+
+
+async def add_token_for_user(pool: Pool, email: str, now: datetime) -> str:
+    """A new token that acts as a person; raises NotFound."""
+    async with pool.connection() as connection, connection.transaction():
+        user_id = await access.user_by_email(connection, email)
+        if user_id is None:
+            raise NotFound("user")
+        return await _add_token(connection, user_id, email, now)
+
+
+async def add_token_for_service(pool: Pool, name: str, now: datetime) -> str:
+    """A new token for a program, which may act for all creators and on behalf of any chatter."""
+    async with pool.connection() as connection, connection.transaction():
+        user_id = await access.service_by_name(connection, name)
+        if user_id is None:
+            user_id = await access.add_user(
+                connection, email=None, name=name, role=Role.SERVICE, all_creators=True, now=now
+            )
+        if user_id is None:
+            raise Conflict("Another command is adding this service right now. Try again.")
+        return await _add_token(connection, user_id, name, now)
+
+
+async def _add_token(connection: Connection, user_id: UUID, name: str, now: datetime) -> str:
+    token = new_token()
+    await access.add_token(connection, hash_token(token), user_id, name, now)
+    await audit.record(
+        connection,
+        AuditEntry(
+            creator_id=NIL,
+            actor_id=None,
+            action=AuditAction.TOKEN_CREATED,
+            subject_type="user",
+            subject_id=str(user_id),
+            at=now,
+        ),
+    )
+    return token
+
+
+async def sign_in_link(pool: Pool, settings: Settings, email: str, now: datetime) -> str:
+    """The address that signs a person in for a day; raises NotFound."""
+    async with pool.connection() as connection:
+        user_id = await access.user_by_email(connection, email)
+    if user_id is None:
+        raise NotFound("user")
+    key = signing_key(settings.vaultcrm_home)
+    token = sign_in_token(user_id, key, now, SIGN_IN_LINK_LIFETIME)
+    return f"{settings.vaultcrm_base_url.rstrip('/')}/sign-in?token={quote(token)}"
+
+
+def signing_key(home: Path) -> bytes:
+    """The key of this installation for signed links, made the first time it is needed.
+
+    Written to a new file that is then linked into place, so that of two processes making it at
+    once both end with the same key.
+    """
+    path = home / "signing.key"
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        draft = home / f".signing.{secrets.token_hex(8)}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32))
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().encode()

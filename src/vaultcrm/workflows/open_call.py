@@ -1,0 +1,155 @@
+"""Before the model is called: who asks, which flags apply, what is reserved, what is known.
+
+All of it is one round trip to the database. Whatever refuses the call gives back what the same
+round trip has reserved.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from vaultcrm.controls.auth import acting_chatter, require_creator
+from vaultcrm.controls.flags import Overrides, effective_flags
+from vaultcrm.controls.limits import require_reserved, reservation_for
+from vaultcrm.db.queries import limits, opening, situations
+from vaultcrm.db.queries.opening import Opening
+from vaultcrm.domain.conversation import Mode
+from vaultcrm.domain.drafting import Phrase
+from vaultcrm.domain.errors import AiDisabled, NotFound, Unauthenticated
+from vaultcrm.domain.flags import Flags
+from vaultcrm.domain.limits import TOKENS_PER_DAY, Reservation
+from vaultcrm.domain.people import SYSTEM_USER_ID, Credential, Role
+from vaultcrm.domain.situation import Situation
+from vaultcrm.workflows.parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A call that may go on: for whom, under which flags, with what reserved, about what.
+
+    `chatter_id` is None for automatic work; `counted_for` is whose hour the request is counted in.
+    """
+
+    chatter_id: UUID | None
+    counted_for: UUID
+    flags: Flags
+    reservation: Reservation
+    tokens_used_today: int
+    situation: Situation
+
+
+async def open_call(
+    parts: Parts,
+    credential: Credential,
+    *,
+    creator_id: UUID,
+    conversation_id: UUID,
+    fan_id: UUID | None,
+    chatter_id: UUID | None,
+) -> OpenCall:
+    """Let a call in, or raise Unauthenticated, Forbidden, NotFound, AiDisabled, LimitExceeded."""
+    now = parts.now()
+    settings = parts.settings
+    reservation = reservation_for(
+        settings.ai_max_tokens_per_message, free=parts.drafter.reads_repertoire, now=now
+    )
+    repertoire: tuple[Phrase, ...] = ()
+    async with parts.pool.connection() as connection:
+        async with connection.pipeline():
+            opening_sent = await opening.open_generation(
+                connection,
+                credential,
+                reservation,
+                creator_id=creator_id,
+                chatter_id=chatter_id,
+                per_hour_ceiling=settings.ai_rate_limit_per_hour,
+                per_day_ceiling=settings.ai_max_tokens_per_day,
+                now=now,
+            )
+            situation_sent = await situations.load_situation(
+                connection,
+                creator_id=creator_id,
+                conversation_id=conversation_id,
+                fan_id=fan_id,
+                now=now,
+            )
+            repertoire_sent = (
+                await situations.load_repertoire(connection, creator_id)
+                if parts.drafter.reads_repertoire
+                else None
+            )
+        opened = await opening_sent.answer()
+        situation = await situation_sent.answer()
+        if repertoire_sent is not None:
+            repertoire = await repertoire_sent.answer()
+    if opened is None:
+        raise Unauthenticated("This token is unknown, expired or revoked. Make a new one.")
+    try:
+        return _admit(parts, opened, situation, repertoire, reservation, creator_id, chatter_id)
+    except BaseException:
+        counted_for = _counted_for(opened, creator_id, chatter_id)
+        await give_back(parts, reservation, counted_for, opened.used)
+        raise
+
+
+def _admit(
+    parts: Parts,
+    opened: Opening,
+    situation: Situation | None,
+    repertoire: tuple[Phrase, ...],
+    reservation: Reservation,
+    creator_id: UUID,
+    chatter_id: UUID | None,
+) -> OpenCall:
+    """The checks, in the order in which a caller should hear of them."""
+    caller = opened.caller
+    acting = acting_chatter(caller, chatter_id)
+    if chatter_id is not None and not opened.chatter_exists:
+        raise NotFound("chatter")
+    require_creator(caller, creator_id)
+    if situation is None:
+        raise NotFound("conversation")
+    flags = effective_flags(
+        parts.settings, Overrides(opened.installation_overrides, opened.creator_overrides)
+    )
+    if not flags.ai_is_on_for(situation.creator.handle):
+        raise AiDisabled("AI is switched off. The conversation works without it.")
+    if situation.conversation.mode is Mode.OFF:
+        raise AiDisabled("AI is off in this conversation. Set its mode to auto or draft_only.")
+    require_reserved(
+        opened.used,
+        reservation,
+        per_hour=flags.rate_limit_per_hour,
+        per_day=flags.max_tokens_per_day,
+        now=parts.now(),
+    )
+    return OpenCall(
+        chatter_id=None if acting == SYSTEM_USER_ID else acting,
+        counted_for=_counted_for(opened, creator_id, chatter_id),
+        flags=flags,
+        reservation=reservation,
+        tokens_used_today=opened.used[TOKENS_PER_DAY],
+        situation=replace(situation, repertoire=repertoire) if repertoire else situation,
+    )
+
+
+def _counted_for(opened: Opening, creator_id: UUID, chatter_id: UUID | None) -> UUID:
+    """Whose hour the request was counted in, as the statement that opened the call decided."""
+    caller = opened.caller
+    if caller.user_id == SYSTEM_USER_ID:
+        return creator_id
+    return chatter_id if chatter_id and caller.role is Role.SERVICE else caller.user_id
+
+
+async def give_back(
+    parts: Parts, reservation: Reservation, subject: UUID, kinds: Iterable[str]
+) -> None:
+    """Undo a reservation, for a call that did not happen."""
+    async with parts.pool.connection() as connection:
+        await limits.give_back(connection, reservation, subject, kinds)
+
+
+async def settle_alone(parts: Parts, reservation: Reservation, tokens_used: int) -> None:
+    """Count what a call has used although nothing could be saved of it."""
+    async with parts.pool.connection() as connection:
+        await limits.settle(connection, reservation, tokens_used)

@@ -1,0 +1,58 @@
+"""The real parts that workflows are given. `vaultcrm.bootstrap` puts them together, once."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg_pool import AsyncConnectionPool
+
+from vaultcrm.adapters.llm.catalog import ModelCard
+from vaultcrm.db.jobs import JobQueue
+from vaultcrm.db.pending import Connection
+from vaultcrm.db.queries import idempotency
+from vaultcrm.domain.channels import Channel
+from vaultcrm.domain.drafting import Drafter
+from vaultcrm.domain.errors import NotFound
+from vaultcrm.pipeline.safety.filter import ContentFilter
+from vaultcrm.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a process works with. `now` gives the time in UTC; `price` looks a model's price up."""
+
+    settings: Settings
+    database_url: str
+    pool: AsyncConnectionPool[Connection]
+    drafter: Drafter
+    price: Callable[[str], ModelCard]
+    content_filter: ContentFilter
+    channels: Mapping[str, Channel]
+    jobs: JobQueue
+    now: Callable[[], datetime]
+
+    def channel(self, name: str) -> Channel:
+        """The channel of that name; raises NotFound when it is not set up here."""
+        try:
+            return self.channels[name]
+        except KeyError:
+            raise NotFound("channel") from None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection in a transaction, for effects that happen together or not at all."""
+        async with self.pool.connection() as connection, connection.transaction():
+            yield connection
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """How to answer the same request again: the answer is stored with the effect it tells of."""
+
+    user_id: UUID
+    key: str
+
+    async def store(self, connection: Connection, response: str, status_code: int = 200) -> None:
+        await idempotency.store(connection, self.user_id, self.key, status_code, response)

@@ -1,0 +1,188 @@
+"""What a fan did: kept raw, answered, then worked through exactly once."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from vaultcrm.db.jobs import ANSWER_FAN, PROCESS_INBOUND
+from vaultcrm.db.pending import Connection
+from vaultcrm.db.queries import audit, directory, feedback, generations, inbound
+from vaultcrm.db.queries.inbound import Thread
+from vaultcrm.domain.audit import AuditAction, AuditEntry
+from vaultcrm.domain.channels import EventKind, InboundEvent
+from vaultcrm.domain.conversation import Author, Mode, Sender
+from vaultcrm.domain.errors import InvalidInput, NotFound
+from vaultcrm.domain.safety import Scope
+from vaultcrm.pipeline.approval.care import care_called_for
+from vaultcrm.workflows.parts import Parts
+
+QUIET_TIME = timedelta(seconds=2)
+"""How long to wait for more from the fan before a draft is made: a burst makes one draft."""
+
+
+async def accept_webhook(
+    parts: Parts, channel_name: str, creator_handle: str, headers: Mapping[str, str], body: bytes
+) -> bool:
+    """Verify a webhook and keep it; the work is a job. False when it was there already.
+
+    Raises NotFound for an unknown channel or creator, WebhookRejected for a wrong or old signature,
+    and InvalidInput for a body that the channel cannot read; in each case nothing is stored.
+    """
+    channel = parts.channel(channel_name)
+    channel.verify(headers, body)
+    events = channel.parse(body)
+    async with parts.pool.connection() as connection:
+        creator = await (await directory.creator_by_handle(connection, creator_handle)).answer()
+    if creator is None:
+        raise NotFound("creator")
+    async with parts.transaction() as connection:
+        row_id = await inbound.keep_event(
+            connection,
+            creator_id=creator.id,
+            channel=channel_name,
+            event_id=events[0].event_id,
+            payload=body,
+            now=parts.now(),
+        )
+        if row_id is not None:
+            await parts.jobs.defer(
+                connection, PROCESS_INBOUND, creator_id=str(creator.id), row_id=str(row_id)
+            )
+    return row_id is not None
+
+
+async def process_webhook(parts: Parts, creator_id: UUID, row_id: UUID) -> None:
+    """Work through a kept webhook, in one transaction; a second run finds nothing to do."""
+    async with parts.transaction() as connection:
+        taken = await inbound.take_event(connection, creator_id, row_id)
+        if taken is None:
+            return
+        channel_name, body = taken
+        error = None
+        try:
+            events = parts.channel(channel_name).parse(body)
+        except InvalidInput as refused:
+            error = str(refused)
+        else:
+            for event in events:
+                await receive_event(parts, connection, channel_name, creator_id, event)
+        await inbound.finish_event(connection, creator_id, row_id, parts.now(), error)
+
+
+async def receive_event(
+    parts: Parts, connection: Connection, channel: str, creator_id: UUID, event: InboundEvent
+) -> None:
+    """One event of a fan, inside the caller's transaction. The same event twice changes nothing."""
+    thread = await inbound.find_or_open_thread(
+        connection, creator_id, channel, event, "USD", parts.now()
+    )
+    if event.kind is EventKind.MESSAGE:
+        await store_message(
+            parts,
+            connection,
+            thread,
+            creator_id=creator_id,
+            sender=Sender.FAN,
+            reference=event.message_ref or event.event_id,
+            text=event.text,
+            sent_at=event.occurred_at,
+        )
+    else:
+        await _receive_purchase(parts, connection, creator_id, thread, event)
+
+
+async def store_message(
+    parts: Parts,
+    connection: Connection,
+    thread: Thread,
+    *,
+    creator_id: UUID,
+    sender: Sender,
+    reference: str,
+    text: str,
+    sent_at: datetime,
+) -> None:
+    """Store a message that came in, inside the caller's transaction; a known one changes nothing.
+
+    A fan's message makes waiting drafts stale, may call for care, and asks for a new draft. One of
+    the creator's, written elsewhere, ends the wait and makes waiting drafts stale too.
+    """
+    message_id = await inbound.add_message(
+        connection,
+        creator_id=creator_id,
+        conversation_id=thread.conversation_id,
+        sender=sender,
+        author=Author.FAN if sender is Sender.FAN else Author.IMPORTED,
+        external_id=reference,
+        text=text,
+        sent_at=sent_at,
+    )
+    if message_id is None:
+        return
+    now = parts.now()
+    await generations.mark_stale(connection, creator_id, thread.conversation_id, now)
+    if sender is Sender.CREATOR:
+        await inbound.note_creator_message(connection, creator_id, thread.conversation_id, sent_at)
+        return
+    await _note_fan_message(parts, connection, creator_id, thread, text, sent_at)
+    if thread.mode is not Mode.OFF:
+        await parts.jobs.defer(
+            connection,
+            ANSWER_FAN,
+            queueing_lock=f"answer:{thread.conversation_id}",
+            at=now + QUIET_TIME,
+            creator_id=str(creator_id),
+            conversation_id=str(thread.conversation_id),
+        )
+
+
+async def _note_fan_message(
+    parts: Parts,
+    connection: Connection,
+    creator_id: UUID,
+    thread: Thread,
+    text: str,
+    sent_at: datetime,
+) -> None:
+    """The fan waits from now on, and what they wrote may call for care."""
+    now = parts.now()
+    care = care_called_for(parts.content_filter.check(text, Scope.FAN))
+    await inbound.note_fan_message(
+        connection, creator_id, thread.conversation_id, sent_at=sent_at, care=care, now=now
+    )
+    if care is None or thread.care is not None:
+        return
+    await audit.record(
+        connection,
+        AuditEntry(
+            creator_id=creator_id,
+            actor_id=None,
+            action=AuditAction.CARE_CHANGED,
+            subject_type="conversation",
+            subject_id=str(thread.conversation_id),
+            at=now,
+            details={"care": care.value},
+        ),
+    )
+
+
+async def _receive_purchase(
+    parts: Parts, connection: Connection, creator_id: UUID, thread: Thread, event: InboundEvent
+) -> None:
+    bought = await inbound.note_purchase(connection, creator_id, thread, event)
+    if bought is None:
+        return
+    generation_id, amount = bought
+    if generation_id is None:
+        return
+    await feedback.add_performance(
+        connection,
+        creator_id=creator_id,
+        generation_id=generation_id,
+        performance={
+            "purchased": True,
+            "revenue": amount.minor,
+            "currency": amount.currency,
+        },
+        now=parts.now(),
+    )

@@ -1,0 +1,93 @@
+"""Read the flags in force, and override one at run time, with who, why and the old value."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from vaultcrm.controls.auth import require_creator, require_role
+from vaultcrm.controls.flags import FLAG_FIELDS, GLOBAL_ONLY, Overrides, check_value
+from vaultcrm.db.queries import audit, directory, flags
+from vaultcrm.domain.audit import AuditAction, AuditEntry
+from vaultcrm.domain.errors import FieldProblem, InvalidInput, NotFound
+from vaultcrm.domain.ids import NIL
+from vaultcrm.domain.people import Caller, Role
+from vaultcrm.workflows.parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class FlagInForce:
+    """A flag's value for one creator; `source` is creator, installation or environment."""
+
+    name: str
+    value: Any
+    source: str
+
+
+async def flags_in_force(
+    parts: Parts, caller: Caller, creator_id: UUID | None
+) -> tuple[FlagInForce, ...]:
+    """Every flag with its value and where that comes from; raises NotFound."""
+    if creator_id is not None:
+        require_creator(caller, creator_id)
+    async with parts.pool.connection() as connection:
+        overrides = Overrides(*await flags.overrides(connection, creator_id or NIL))
+    found = []
+    for name, field in FLAG_FIELDS.items():
+        source = "environment"
+        if name in overrides.installation:
+            source = "installation"
+        if name in overrides.creator:
+            source = "creator"
+        found.append(
+            FlagInForce(name, overrides.value(name, getattr(parts.settings, field)), source)
+        )
+    return tuple(found)
+
+
+async def set_flag(
+    parts: Parts, caller: Caller, *, creator_id: UUID | None, name: str, value: Any, reason: str
+) -> None:
+    """Set an override, or take it away with the value None; in force from the next call on.
+
+    Raises Forbidden, NotFound, or InvalidInput for an unknown flag or a value out of bounds.
+    """
+    require_role(caller, Role.ADMIN)
+    if value is not None:
+        value = check_value(name, value)
+    elif name not in FLAG_FIELDS:
+        raise InvalidInput(FieldProblem("name", "unknown flag"))
+    if creator_id is not None and name in GLOBAL_ONLY:
+        raise InvalidInput(FieldProblem("creatorId", f"{name} holds for the whole installation"))
+    scope = creator_id or NIL
+    now = parts.now()
+    async with parts.transaction() as connection:
+        if creator_id is not None:
+            found = await (await directory.get_creator(connection, creator_id)).answer()
+            if found is None:
+                raise NotFound("creator")
+        installation, own = await flags.overrides(connection, scope)
+        before = (own if creator_id is not None else installation).get(name)
+        if value is None:
+            await flags.clear_override(connection, scope, name)
+        else:
+            await flags.set_override(
+                connection,
+                creator_id=scope,
+                name=name,
+                value=value,
+                reason=reason,
+                user_id=caller.user_id,
+                now=now,
+            )
+        await audit.record(
+            connection,
+            AuditEntry(
+                creator_id=scope,
+                actor_id=caller.user_id,
+                action=AuditAction.FLAG_CHANGED,
+                subject_type="flag",
+                subject_id=name,
+                at=now,
+                details={"from": before, "to": value, "reason": reason},
+            ),
+        )

@@ -173,6 +173,14 @@ def test_settings_of_other_postgresql_programs_do_not_redirect_the_server(home: 
         assert ask(url, "SHOW data_directory") == str(home / "postgres")
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux")
+def test_keys_in_our_environment_do_not_reach_the_server(home: Path) -> None:
+    with another_process(home, ANTHROPIC_API_KEY="secret-key") as process:
+        process.url()
+        pid = (home / "postgres" / "postmaster.pid").read_text().split()[0]
+        assert b"secret-key" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
 # --- several processes -----------------------------------------------------------------------
 
 
@@ -274,14 +282,17 @@ def test_a_process_id_that_was_given_to_another_program_does_not_stop_a_start(ho
     server = start_embedded(home, durable=False)
     killed, owner = postmaster(server), server.data_directory.stat()
     os.kill(killed, signal.SIGKILL)
-    with subprocess.Popen(["sleep", "600"], user=owner.st_uid if IS_ROOT else None) as other:
+    other = subprocess.Popen(["sleep", "600"], user=owner.st_uid if IS_ROOT else None)
+    try:
         for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
             lock = server.data_directory / name
             lock.write_text(lock.read_text().replace(str(killed), str(other.pid), 1))
         with start_embedded(home, durable=False) as restarted:
             assert answers(restarted.url())
         assert other.poll() is None
+    finally:
         other.kill()
+        other.wait()
 
 
 def test_a_first_start_that_was_killed_halfway_is_begun_again(home: Path) -> None:
@@ -468,6 +479,9 @@ def test_a_disk_that_filled_up_is_said_and_room_brings_the_data_back(home: Path)
     with small_disk(place, 300):
         with start_embedded(place, durable=False) as server:
             keep_a_row(server.url())
+        # A log that ends in the middle of a block could still take a line.
+        log = place / "postgres" / "server.log"
+        log.write_text(log.read_text().ljust(8192))
         ballast = place / "ballast"
         with suppress(OSError), ballast.open("wb") as file:
             while True:

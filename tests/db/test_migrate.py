@@ -16,6 +16,7 @@ REPOSITORY = Path(__file__).parents[2]
 UPGRADER = """
 import sys
 from vaultcrm.db import migrate
+print("ready", flush=True)
 sys.stdin.readline()
 print(*migrate.upgrade(sys.argv[1]))
 """
@@ -62,6 +63,9 @@ def test_processes_that_start_at_once_migrate_once(empty_database_url: str) -> N
         )
         for _ in range(3)
     ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
@@ -128,7 +132,11 @@ def test_an_installed_wheel_brings_its_migrations(
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(wheel_folder)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(wheel_folder), *sys.path[1:]])},
         cwd=wheel_folder,
     )
-    assert done.stdout.split() == [*planned, str(wheel_folder / "vaultcrm" / "db" / "migrate.py")]
+    assert done.stdout.split() == [
+        "ready",
+        *planned,
+        str(wheel_folder / "vaultcrm" / "db" / "migrate.py"),
+    ]

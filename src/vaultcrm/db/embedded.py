@@ -593,8 +593,6 @@ def _is_alive(pid: int) -> bool:
 
 def _run(account: _Account, command: list[str]) -> subprocess.CompletedProcess[str]:
     """Run one of PostgreSQL's programs to its end as the server's user."""
-    # PGDATA, PGPORT and their like would redirect it; "/" is a folder that every user can stand in.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_"))}
     return subprocess.run(  # noqa: S603 - programs of our own package, no shell
         command,
         check=False,
@@ -602,8 +600,10 @@ def _run(account: _Account, command: list[str]) -> subprocess.CompletedProcess[s
         text=True,
         errors="replace",
         stdin=subprocess.DEVNULL,
+        # A folder that every user can stand in.
         cwd="/",
-        env={**environment, "LC_ALL": "C"},
+        # Ours holds keys, which the server and its user have no business with.
+        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
         umask=0o077,
         # A Ctrl-C in the terminal is for us, who then stop the server in order.
         start_new_session=True,

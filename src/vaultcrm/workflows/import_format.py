@@ -177,6 +177,12 @@ class ImportLine(_Part):
     messages: Annotated[tuple[MessagePart, ...], Field(max_length=MOST_MESSAGES)]
 
 
+class _Size(BaseModel):
+    """Refuses millions of messages before each of them is found to be bad, which takes gigabytes."""
+
+    messages: Annotated[list[Any], Field(max_length=MOST_MESSAGES)] = []
+
+
 @dataclass(frozen=True, slots=True)
 class LineProblem:
     """Why a line was skipped. `line` counts from 1; `more` problems beside `reasons` are not told.
@@ -225,6 +231,7 @@ def check_line(number: int, raw: bytes) -> ImportLine | LineProblem:
     except UnicodeDecodeError as error:
         return _whole_line(number, f"is not UTF-8 text (see byte {error.start + 1:,})")
     try:
+        _Size.model_validate_json(text)
         line = ImportLine.model_validate_json(text)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)

@@ -1,7 +1,7 @@
 """Views: what a disguised text reads as, and where each letter of it was typed."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vaultcrm.pipeline.safety.normalise import Disguise, View, ViewName, fold, views_of
@@ -88,6 +88,7 @@ def test_a_view_knows_how_a_word_was_disguised(typed: str, disguise: set[Disguis
 
 
 @given(ANY_TEXT | DISGUISED)
+@settings(deadline=None)
 def test_every_character_of_every_view_leads_back_into_the_text(text: str) -> None:
     for view in views_of(text):
         previous = 0
@@ -102,6 +103,7 @@ def test_every_character_of_every_view_leads_back_into_the_text(text: str) -> No
 
 
 @given(ANY_TEXT)
+@settings(deadline=None)
 def test_the_plain_view_reads_each_character_where_it_was_typed(text: str) -> None:
     plain = views_of(text)[0]
     for index, char in enumerate(plain.text):
@@ -110,11 +112,13 @@ def test_the_plain_view_reads_each_character_where_it_was_typed(text: str) -> No
 
 
 @given(ANY_TEXT, ANY_TEXT)
+@settings(deadline=None)
 def test_folding_two_texts_is_folding_them_together(first: str, second: str) -> None:
     assert fold(first) + fold(second) == fold(first + second)
 
 
 @given(ANY_TEXT)
+@settings(deadline=None)
 def test_a_folded_text_can_always_be_written_as_utf_8(text: str) -> None:
     for view in views_of(text):
         assert view.text.encode("utf-8").decode("utf-8") == view.text

@@ -9,6 +9,7 @@ from vaultcrm.domain.safety import Category, FindingTier, Scope, Verdict
 from vaultcrm.pipeline.safety.filter import ContentFilter
 
 FILTER = ContentFilter.load()
+ANOTHER_FILTER = ContentFilter.load()
 OFFENCES = [
     line.split("\t")[1]
     for line in (Path(__file__).parent / "offences.tsv").read_text("utf-8").splitlines()
@@ -49,7 +50,7 @@ SCOPES = st.sampled_from(Scope)
 
 
 @given(TEXTS, SCOPES)
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_any_text_gets_an_answer_whose_spans_lie_in_it(text: str, scope: Scope) -> None:
     report = FILTER.check(text, scope, FORBIDDEN)
     assert not report.has(Category.FILTER_ERROR)
@@ -63,10 +64,9 @@ def test_any_text_gets_an_answer_whose_spans_lie_in_it(text: str, scope: Scope) 
 
 
 @given(TEXTS, SCOPES)
+@settings(deadline=None)
 def test_the_same_text_gets_the_same_answer_from_another_filter(text: str, scope: Scope) -> None:
-    assert ContentFilter.load().check(text, scope, FORBIDDEN) == FILTER.check(
-        text, scope, FORBIDDEN
-    )
+    assert ANOTHER_FILTER.check(text, scope, FORBIDDEN) == FILTER.check(text, scope, FORBIDDEN)
 
 
 @given(
@@ -76,7 +76,7 @@ def test_the_same_text_gets_the_same_answer_from_another_filter(text: str, scope
     st.booleans(),
     SCOPES,
 )
-@settings(max_examples=600)
+@settings(max_examples=600, deadline=None)
 def test_an_innocent_sentence_beside_it_never_hides_a_finding(
     text: str, innocent: str, gap: str, goes_first: bool, scope: Scope
 ) -> None:

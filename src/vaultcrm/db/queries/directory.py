@@ -248,6 +248,25 @@ async def get_conversation(
     return await send(connection, GET_CONVERSATION, params, _records(*_CONVERSATION_NAMES))
 
 
+CONVERSATION_OF = """
+    SELECT c.creator_id, c.id
+    FROM creators cr
+    JOIN fans f ON f.creator_id = cr.id
+    JOIN conversations c ON c.creator_id = f.creator_id AND c.fan_id = f.id
+    WHERE cr.handle = %(creator_handle)s AND f.handle = %(fan_handle)s
+    ORDER BY c.id
+    LIMIT 1
+"""
+
+
+async def conversation_of(
+    connection: Connection, creator_handle: str, fan_handle: str
+) -> Pending[list[Record]]:
+    """The first conversation of a fan with a creator, both by handle."""
+    params = {"creator_handle": creator_handle, "fan_handle": fan_handle}
+    return await send(connection, CONVERSATION_OF, params, _records("creator_id", "id"))
+
+
 async def add_conversation(
     connection: Connection,
     *,

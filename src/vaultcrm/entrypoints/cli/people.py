@@ -25,6 +25,11 @@ Creators = Annotated[
 ]
 
 
+@tokens.callback()
+def tokens_are_a_group() -> None:
+    """Tokens for the JSON API."""
+
+
 def _person_role(value: str) -> Role:
     if value not in {Role.CHATTER.value, Role.MANAGER.value, Role.ADMIN.value}:
         raise typer.BadParameter("use chatter, manager or admin")

@@ -6,10 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
+import httpx2
 import typer
 
 from vaultcrm.bootstrap import database_url
@@ -43,7 +43,7 @@ def worker(
 
 def serve(
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="port to listen on")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port to listen on")] = 8000,
     processes: Annotated[int, typer.Option(min=1, max=64, help="web processes")] = 1,
     with_worker: Annotated[
         bool | None,
@@ -59,15 +59,29 @@ def serve(
     """
     settings = settings_or_exit()
     beside = settings.database_url is None if with_worker is None else with_worker
-    serve_until_stopped(settings, host=host, port=port, processes=processes, with_worker=beside)
+    serve_until_stopped(
+        settings,
+        host=host,
+        port=port,
+        processes=processes,
+        with_worker=beside,
+        announce=lambda: stdout.print(f"Serving on http://{host}:{port}", markup=False),
+    )
 
 
 def serve_until_stopped(
-    settings: Settings, *, host: str, port: int, processes: int, with_worker: bool
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    processes: int,
+    with_worker: bool,
+    announce: Callable[[], None],
 ) -> None:
     """Hold the database, run web processes and worker as children, and stop them all in order.
 
-    Exits with 1 when a child ends by itself; what it printed says why.
+    `announce` is called once the server answers. Exits with 1 when a child ends by itself; what it
+    printed says why.
     """
 
     async def work() -> None:
@@ -75,13 +89,15 @@ def serve_until_stopped(
             environment = os.environ | {
                 "DATABASE_URL": url,
                 "VAULTCRM_HOME": str(settings.vaultcrm_home),
+                "VAULTCRM_BASE_URL": settings.vaultcrm_base_url,
+                "SIMULATED_FANS": str(settings.simulated_fans).lower(),
             }
             commands = [_web_command(host, port, processes)]
             if with_worker:
                 commands.append([sys.executable, "-m", "vaultcrm", "worker"])
             children = _start(commands, environment)
             try:
-                await _until_one_ends_or_we_are_told(children)
+                await _until_one_ends_or_we_are_told(children, f"http://{host}:{port}", announce)
             finally:
                 _stop(children)
 
@@ -106,8 +122,11 @@ def _start(
     ]
 
 
-async def _until_one_ends_or_we_are_told(children: Sequence[subprocess.Popen[bytes]]) -> None:
+async def _until_one_ends_or_we_are_told(
+    children: Sequence[subprocess.Popen[bytes]], address: str, announce: Callable[[], None]
+) -> None:
     told = asyncio.Event()
+    announced = False
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
@@ -116,10 +135,21 @@ async def _until_one_ends_or_we_are_told(children: Sequence[subprocess.Popen[byt
             if child.poll() is not None:
                 stderr.print("A part of the server has ended, so the rest stops too.")
                 raise typer.Exit(1)
+        if not announced and await _answers(address):
+            announce()
+            announced = True
         try:
-            await asyncio.wait_for(told.wait(), timeout=0.5)
+            await asyncio.wait_for(told.wait(), timeout=0.3)
         except TimeoutError:
             continue
+
+
+async def _answers(address: str) -> bool:
+    try:
+        async with httpx2.AsyncClient(timeout=1, trust_env=False) as client:
+            return (await client.get(f"{address}/readyz")).is_success
+    except httpx2.HTTPError:
+        return False
 
 
 def _stop(children: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -6,5 +6,6 @@
 | `normalise`     | the views of a text that rules run over, each with a map back to the text  |
 | `packs`         | rules as data: reading and validating `packs/*.toml`                       |
 | `matching`      | one automaton for all terms, one prefilter for all patterns                |
+| `patterns`      | RE2 patterns that say no quickly                                           |
 | `personal_data` | what a word list cannot hold: numbers with checksums, addresses, links     |
 """

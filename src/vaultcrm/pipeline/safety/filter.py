@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-import re2
-
 from vaultcrm.domain.safety import Category, Finding, FindingTier, SafetyReport, Scope, report_of
 from vaultcrm.pipeline.safety.matching import Exceptions, Hit, PatternIndex, TermIndex
 from vaultcrm.pipeline.safety.normalise import View, views_of
-from vaultcrm.pipeline.safety.packs import Pack, Rule, load_packs, quiet_options
+from vaultcrm.pipeline.safety.packs import Pack, Rule, load_packs
+from vaultcrm.pipeline.safety.patterns import Pattern
 from vaultcrm.pipeline.safety.personal_data import sightings
 
 FORBIDDEN_CACHE = 512
@@ -82,15 +81,9 @@ class _RuleSet:
             n: Exceptions(rule) for n, rule in numbered if rule.unless_before or rule.unless_after
         }
         self._disguises = {rule.disguise: rule for rule in self._rules if rule.disguise}
-        options = quiet_options()
         self._raw = [
-            (re2.compile(pattern, options), rule)
-            for rule in self._rules
-            for pattern in rule.raw_patterns
+            (Pattern(pattern), rule) for rule in self._rules for pattern in rule.raw_patterns
         ]
-        # One look for all of them, since almost no text has any.
-        union = "|".join(f"(?:{p})" for rule in self._rules for p in rule.raw_patterns)
-        self._any_raw = re2.compile(union, options) if union else None
 
     def findings(self, views: Sequence[View]) -> Iterator[Finding]:
         for view in views:
@@ -103,11 +96,8 @@ class _RuleSet:
                     yield self._finding(rule, view.original, *view.span(hit.start, hit.end))
                     yield from self.disguised(hit)
         original = views[0].original
-        if self._any_raw and not original.isascii():
-            # RE2 reads UTF-8, which has no lone surrogates; one replacement each keeps offsets.
-            readable = original.encode("utf-8", "replace").decode("utf-8")
-            if self._any_raw.search(readable):
-                yield from self._raw_findings(readable, original)
+        if not original.isascii():
+            yield from self._raw_findings(original)
 
     def disguised(self, hit: Hit) -> Iterator[Finding]:
         """A finding for each disguise that had to be undone to read what was hit."""
@@ -118,12 +108,12 @@ class _RuleSet:
             if rule := self._disguises.get(disguise):
                 yield self._finding(rule, view.original, *view.span(hit.start, hit.end))
 
-    def _raw_findings(self, readable: str, original: str) -> Iterator[Finding]:
+    def _raw_findings(self, original: str) -> Iterator[Finding]:
+        # RE2 reads UTF-8, which has no lone surrogates; one replacement each keeps the offsets.
+        readable = original.encode("utf-8", "replace").decode("utf-8")
         for pattern, rule in self._raw:
-            for match in pattern.finditer(readable):
-                start, end = match.span()
-                if end > start:
-                    yield self._finding(rule, original, start, end)
+            for start, end in pattern.spans(readable):
+                yield self._finding(rule, original, start, end)
 
     def _finding(self, rule: Rule, original: str, start: int, end: int) -> Finding:
         return Finding(

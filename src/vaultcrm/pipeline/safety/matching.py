@@ -12,7 +12,8 @@ import re2
 from ahocorasick_rs import AhoCorasick
 
 from vaultcrm.pipeline.safety.normalise import View, fold, strokes
-from vaultcrm.pipeline.safety.packs import CONTEXT, Rule, quiet_options
+from vaultcrm.pipeline.safety.packs import CONTEXT, Rule
+from vaultcrm.pipeline.safety.patterns import quiet_options
 
 LONG_ENOUGH = 5
 """Terms of so many letters are found within a run of spelled-out letters, shorter ones at its

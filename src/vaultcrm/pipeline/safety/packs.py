@@ -32,6 +32,7 @@ import re2
 
 from vaultcrm.domain.safety import Category, FindingTier, Scope
 from vaultcrm.pipeline.safety.normalise import Disguise, fold
+from vaultcrm.pipeline.safety.patterns import quiet_options
 
 CONTEXT = 64
 """How much text before and after a match `unless_before` and `unless_after` see, in characters."""
@@ -245,11 +246,3 @@ class _Reader:
             ):
                 raise self._error(f"examples.{field}", "must be a list of at least one text")
         return tuple(value["match"]), tuple(value["clean"])
-
-
-def quiet_options() -> "re2.Options":
-    """RE2 options for rules: no captures, no log lines of RE2's own."""
-    options = re2.Options()
-    options.never_capture = True
-    options.log_errors = False
-    return options

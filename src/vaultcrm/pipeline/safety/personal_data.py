@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
 
-import re2
 from phonenumbers import Leniency, PhoneNumberMatcher
 
 from vaultcrm.domain.safety import Category, FindingTier
 from vaultcrm.pipeline.safety.normalise import View
+from vaultcrm.pipeline.safety.patterns import Pattern
 
 MAX_NUMBERS = 48
 """So many runs of digits are tried as telephone numbers; a text with more goes to a person."""
@@ -67,24 +67,13 @@ KINDS = (
 )  # fmt: skip
 
 
-def _compiled(source: str) -> "re2._Regexp":
-    options = re2.Options()
-    options.never_capture = True
-    options.log_errors = False
-    return re2.compile(source, options)
-
-
-def _spans(pattern: "re2._Regexp", text: str) -> Iterator[tuple[int, int]]:
-    for match in pattern.finditer(text):
-        yield match.span()
-
-
 _WORTH_A_LOOK = re.compile(r"\d|@|://|\.[a-z]")
+_DOTTED = re.compile(r"://|\.[a-z0-9]")
 _DIGITS = re.compile(r"\d")
 _NUMBERS = re.compile(r"\d+")
 # Seven digits close together, the start of an IBAN, or one long word: without any of these there
 # is no number to check.
-_CODES = _compiled(
+_CODES = Pattern(
     r"\d(?:[ ().\-/\t\n\x{b7}]{0,3}\d){6}|\b[a-z]{2}\d{2}[ \-]?[a-z0-9]{2}|[a-z0-9]{20}"
 )
 
@@ -100,12 +89,12 @@ def sightings(view: View, region: str) -> Iterator[Sighting]:
     if "@" in text:
         yield from _emails(text)
         yield from _handles(text)
-    if "." in text or "://" in text:
+    if _DOTTED.search(text):
         yield from _links(text)
     if not _DIGITS.search(text):
         return
     yield from _addresses(text)
-    if _CODES.search(text):
+    if _CODES.is_in(text):
         taken = bytearray(len(text))
         for find in (_cards, _ibans, _crypto, _ssns):
             for sighting in find(view):
@@ -114,11 +103,11 @@ def sightings(view: View, region: str) -> Iterator[Sighting]:
         yield from _phones(text, region, taken)
 
 
-_EMAIL = _compiled(r"[a-z0-9][a-z0-9._%+\-]{0,63}@(?:[a-z0-9\-]{1,63}\.){1,5}[a-z]{2,24}\b")
+_EMAIL = Pattern(r"[a-z0-9][a-z0-9._%+\-]{0,63}@(?:[a-z0-9\-]{1,63}\.){1,5}[a-z]{2,24}\b")
 
 
 def _emails(text: str) -> Iterator[Sighting]:
-    for start, end in _spans(_EMAIL, text):
+    for start, end in _EMAIL.spans(text):
         yield Sighting(EMAIL, start, end)
 
 
@@ -128,7 +117,7 @@ _DOMAIN = (
     r"(?:com|net|org|io|ly|gg|tv|xyz|biz|info|ru|uk|de|fr|eu|vip|cc|ee|bio|app)"
 )
 _WORDLIKE_DOMAIN = r"(?:[a-z0-9][a-z0-9\-]{0,62}\.){1,5}[a-z]{2,12}/[^\s/]"
-_LINKS = _compiled(
+_LINKS = Pattern(
     rf"(?:\b(?:https?|ftp|tg|whatsapp)://[^\s<>\"']{{2,}}"
     rf"|\bwww\.[^\s<>\"']{{3,}}"
     rf"|\b{_DOMAIN}(?:[/?#:][^\s<>\"']*|\b)"
@@ -137,7 +126,7 @@ _LINKS = _compiled(
 
 
 def _links(text: str) -> Iterator[Sighting]:
-    for start, end in _spans(_LINKS, text):
+    for start, end in _LINKS.spans(text):
         if start and text[start - 1] == "@":
             continue
         bare = text[start:end].rstrip(".,;:!?)'\"")
@@ -150,11 +139,11 @@ _NOT_HANDLES = frozenset(
 )
 
 
-_HANDLES = _compiled(r"@[a-z_][a-z0-9_.]{1,29}")
+_HANDLES = Pattern(r"@[a-z_][a-z0-9_.]{1,29}")
 
 
 def _handles(text: str) -> Iterator[Sighting]:
-    for start, end in _spans(_HANDLES, text):
+    for start, end in _HANDLES.spans(text):
         if start and (text[start - 1].isalnum() or text[start - 1] in "._-@"):
             continue
         name = text[start + 1 : end].rstrip(".")
@@ -162,7 +151,7 @@ def _handles(text: str) -> Iterator[Sighting]:
             yield Sighting(HANDLE, start, start + 1 + len(name))
 
 
-_CARDS = _compiled(r"\b[2-6](?:[ \-.]?\d){12,18}\b")
+_CARDS = Pattern(r"\b[2-6](?:[ \-.]?\d){12,18}\b")
 
 
 def luhn(digits: str) -> bool:
@@ -175,7 +164,7 @@ def luhn(digits: str) -> bool:
 
 
 def _cards(view: View) -> Iterator[Sighting]:
-    for start, end in _spans(_CARDS, view.text):
+    for start, end in _CARDS.spans(view.text):
         digits = "".join(char for char in view.text[start:end] if char.isdigit())
         if luhn(digits) and len(set(digits)) > 1:
             yield Sighting(CARD, start, end)
@@ -201,12 +190,12 @@ def iban_is_valid(compact: str) -> bool:
     return int("".join(str(int(char, 36)) for char in compact[4:] + compact[:4])) % 97 == 1
 
 
-_IBAN_STARTS = _compiled(r"\b[a-z]{2}\d{2}[ \-]?[a-z0-9]{2}")
+_IBAN_STARTS = Pattern(r"\b[a-z]{2}\d{2}[ \-]?[a-z0-9]{2}")
 
 
 def _ibans(view: View) -> Iterator[Sighting]:
     text = view.text
-    for start, _ in _spans(_IBAN_STARTS, text):
+    for start, _ in _IBAN_STARTS.spans(text):
         length = _IBAN_LENGTHS.get(text[start : start + 2], 0)
         compact, at = "", start
         while at < len(text) and len(compact) < length:
@@ -238,39 +227,39 @@ def base58check_is_valid(address: str) -> bool:
     return bool(raw) and sha256(sha256(raw[:-4]).digest()).digest()[:4] == raw[-4:]
 
 
-_PREFIXED_ADDRESSES = _compiled(r"\b(?:0x[a-f0-9]{40}|(?:bc1|ltc1)[02-9ac-hj-np-z]{20,71})\b")
-_BASE58_WORDS = _compiled(r"\b[a-z0-9]{26,35}\b")
+_PREFIXED_ADDRESSES = Pattern(r"\b(?:0x[a-f0-9]{40}|(?:bc1|ltc1)[02-9ac-hj-np-z]{20,71})\b")
+_BASE58_WORDS = Pattern(r"\b[a-z0-9]{26,35}\b")
 
 
 def _crypto(view: View) -> Iterator[Sighting]:
     text = view.text
-    for start, end in _spans(_PREFIXED_ADDRESSES, text):
+    for start, end in _PREFIXED_ADDRESSES.spans(text):
         yield Sighting(CRYPTO, start, end)
-    for start, end in _spans(_BASE58_WORDS, text):
+    for start, end in _BASE58_WORDS.spans(text):
         first, last = view.span(start, end)
         if last - first == end - start and base58check_is_valid(view.original[first:last]):
             yield Sighting(CRYPTO, start, end)
 
 
-_SSNS = _compiled(r"\b\d{3}-\d{2}-\d{4}\b")
+_SSNS = Pattern(r"\b\d{3}-\d{2}-\d{4}\b")
 
 
 def _ssns(view: View) -> Iterator[Sighting]:
-    for start, end in _spans(_SSNS, view.text):
+    for start, end in _SSNS.spans(view.text):
         area, group, serial = view.text[start:end].split("-")
         if area not in {"000", "666"} and area < "900" and group != "00" and serial != "0000":
             yield Sighting(SSN, start, end)
 
 
-_STREETS = _compiled(
+_STREETS = Pattern(
     r"\b\d{1,5}[a-z]? (?:[nsew]\.? |north |south |east |west )?(?:[a-z0-9']{2,20} ){1,3}"
     r"(?:street|st|avenue|ave|road|rd|boulevard|blvd|ln|highway|hwy|parkway|pkwy|terrace)\b"
 )
-_WORDLIKE_STREETS = _compiled(
+_WORDLIKE_STREETS = Pattern(
     r"\b\d{2,5}[a-z]? (?:[nsew]\.? )?(?:[a-z']{3,20} ){1,2}"
     r"(?:lane|drive|dr|court|ct|way|place|pl|circle|cir|square|sq)\b"
 )
-_OTHER_ADDRESSES = _compiled(
+_OTHER_ADDRESSES = Pattern(
     r"\b(?:p\.? ?o\.? box \d{1,6}"
     r"|(?:apt|apartment|unit|suite)\.? ?#?\d{1,5}[a-z]?"
     r"|[a-z]{3,20}, ?[a-z]{2},? \d{5}(?:-\d{4})?)\b"
@@ -292,39 +281,31 @@ _NOT_IN_STREETS = frozenset(
 )  # fmt: skip
 
 
-_ADDRESS_WORDS = re.compile(
-    r"street|st\b|av|road|rd\b|blvd|boulevard|ln\b|hwy|way|terrace|lane|drive|dr\b|court|ct\b|pl"
-    r"|cir|sq|box|ap|unit|suite|\d{5}"
-)
-
-
 def _addresses(text: str) -> Iterator[Sighting]:
-    if not _ADDRESS_WORDS.search(text):
-        return
     for pattern in (_STREETS, _WORDLIKE_STREETS):
-        for start, end in _spans(pattern, text):
+        for start, end in pattern.spans(text):
             if _NOT_IN_STREETS.isdisjoint(text[start:end].split()[1:-1]):
                 yield Sighting(ADDRESS, start, end)
-    for start, end in _spans(_OTHER_ADDRESSES, text):
+    for start, end in _OTHER_ADDRESSES.spans(text):
         yield Sighting(ADDRESS, start, end)
 
 
-_NANP = _compiled(r"(?:\+?\b1[ .\-]?)?(?:\(\d{3}\)[ .\-]?|\b\d{3}[ .\-])\d{3}[ .\-]\d{4}\b")
-_NUMBER = _compiled(r"\+?\(?\d(?:[ ().\-/\t\n\x{b7}]{0,3}\d){6,19}")
-_LOCAL = _compiled(r"^[2-9]\d{2}-\d{4}$")
-_DATE = _compiled(
+_NANP = Pattern(r"(?:\+?\b1[ .\-]?)?(?:\(\d{3}\)[ .\-]?|\b\d{3}[ .\-])\d{3}[ .\-]\d{4}\b")
+_NUMBER = Pattern(r"\+?\(?\d(?:[ ().\-/\t\n\x{b7}]{0,3}\d){6,19}")
+_LOCAL = Pattern(r"^[2-9]\d{2}-\d{4}$")
+_DATE = Pattern(
     r"^(?:\d{4}[\-/.]\d{1,2}[\-/.]\d{1,2}|\d{1,2}[\-/.]\d{1,2}[\-/.]\d{4})(?: \d{1,2})?$"
 )
 
 
 def _phones(text: str, region: str, taken: bytearray) -> Iterator[Sighting]:
     """Numbers outside of what is `taken` by another kind: a 1 for each character that is."""
-    for start, end in _spans(_NANP, text):
+    for start, end in _NANP.spans(text):
         if 1 not in taken[start:end]:
             taken[start:end] = b"\1" * (end - start)
             yield Sighting(PHONE, start, end)
     tried = 0
-    for start, end in _spans(_NUMBER, text):
+    for start, end in _NUMBER.spans(text):
         if 1 in taken[start:end]:
             continue
         if tried == MAX_NUMBERS:
@@ -332,9 +313,9 @@ def _phones(text: str, region: str, taken: bytearray) -> Iterator[Sighting]:
             return
         tried += 1
         candidate = text[start:end]
-        if _DATE.search(candidate) or _counts(candidate):
+        if _DATE.is_in(candidate) or _counts(candidate):
             continue
-        if _LOCAL.search(candidate):
+        if _LOCAL.is_in(candidate):
             yield Sighting(LOCAL_PHONE, start, end)
         elif found := _phone_within(candidate, region):
             yield Sighting(PHONE, start + found[0], start + found[1])

@@ -1,0 +1,157 @@
+"""Fill an empty installation with the demo world, through the same doors that real data takes."""
+
+import json
+from collections.abc import Callable, Iterator
+
+from vaultcrm.db.queries import access, directory, generations
+from vaultcrm.domain.errors import Conflict, DrafterError, LimitExceeded
+from vaultcrm.domain.people import Caller, Credential, Role
+from vaultcrm.entrypoints.cli.demo_world.build import build_world
+from vaultcrm.entrypoints.cli.demo_world.world import DemoPersonality, DemoTemplate, DemoWorld
+from vaultcrm.workflows.change_personality import change_personality
+from vaultcrm.workflows.generate_message import GenerateRequest, generate_message
+from vaultcrm.workflows.import_conversations import import_conversations
+from vaultcrm.workflows.manage_people import add_user
+from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.set_flag import set_flag
+
+Say = Callable[[str], None]
+
+DEMO_EMAIL = "demo@vaultcrm.example"
+DEMO_FLAGS = {
+    "AI_ROLLOUT_STAGE": 3,
+    "AI_AUTO_SEND_THRESHOLD": 65,
+}
+"""So that some simple replies leave by themselves and the rest waits in the queue."""
+
+
+async def fill(parts: Parts, say: Say) -> None:
+    """Make the demo's user, creators, fans, messages, voices, templates and waiting drafts.
+
+    Every part can be made twice, so a run that was interrupted is taken up again; a filled demo is
+    left as it is. Raises Conflict when there is data of somebody else's.
+    """
+    caller = await _demo_user(parts)
+    if await _has_drafts(parts):
+        return
+    world = build_world(now=parts.now())
+    for personality in world.personalities:
+        await _add_creator(parts, caller, personality)
+    say("Writing months of conversations")
+    lines = list(_import_lines(world))
+    await import_conversations(parts.pool, lines, now=parts.now())
+    for template in world.templates:
+        await _add_template(parts, template)
+    for name, value in DEMO_FLAGS.items():
+        await set_flag(
+            parts, caller, creator_id=None, name=name, value=value, reason="set by the demo"
+        )
+    say("Drafting answers for the fans who wait")
+    await _draft(parts, caller, world, say)
+
+
+async def _demo_user(parts: Parts) -> Caller:
+    """The demo's admin, made in an installation that is still empty."""
+    async with parts.pool.connection() as connection:
+        user_id = await access.user_by_email(connection, DEMO_EMAIL)
+        creators = await access.all_creator_ids(connection)
+    if user_id is None:
+        if creators:
+            raise Conflict(
+                "This installation holds data already, and the demo would mix with it. Name "
+                "another folder: vaultcrm demo --home FOLDER, with DATABASE_URL unset."
+            )
+        await add_user(
+            parts.pool,
+            email=DEMO_EMAIL,
+            name="You",
+            role=Role.ADMIN,
+            all_creators=True,
+            creator_handles=[],
+            now=parts.now(),
+        )
+    async with parts.pool.connection() as connection:
+        user_id = await access.user_by_email(connection, DEMO_EMAIL)
+        sent = await access.find_caller(connection, Credential(user_id=user_id), parts.now())
+        caller = await sent.answer()
+    assert caller is not None  # noqa: S101 -- it was found or made just now
+    return caller
+
+
+async def _has_drafts(parts: Parts) -> bool:
+    async with parts.pool.connection() as connection:
+        creator_ids = await access.all_creator_ids(connection)
+        sent = await generations.queue_page(connection, creator_ids, limit=1, offset=0)
+        return bool(await sent.answer())
+
+
+async def _add_creator(parts: Parts, caller: Caller, demo: DemoPersonality) -> None:
+    async with parts.pool.connection() as connection:
+        await directory.add_creator(
+            connection,
+            handle=demo.creator_handle,
+            display_name=demo.display_name,
+            language=demo.language,
+            region=demo.region,
+            now=parts.now(),
+        )
+        sent = await directory.creator_by_handle(connection, demo.creator_handle)
+        creator = await sent.answer()
+    assert creator is not None  # noqa: S101 -- it was found or made just now
+    await change_personality(
+        parts,
+        caller,
+        creator.id,
+        {
+            "personality_type": demo.personality_type,
+            "tone_descriptors": demo.tone_descriptors,
+            "forbidden_words": demo.forbidden_words,
+            "preferred_phrases": demo.preferred_phrases,
+            "emoji_style": demo.emoji_style,
+            "system_prompt": demo.system_prompt,
+        },
+    )
+
+
+async def _add_template(parts: Parts, template: DemoTemplate) -> None:
+    async with parts.pool.connection() as connection:
+        sent = await directory.creator_by_handle(connection, template.creator_handle)
+        creator = await sent.answer()
+        assert creator is not None  # noqa: S101 -- every template is of a creator of the world
+        await directory.add_template(
+            connection,
+            creator_id=creator.id,
+            name=template.name,
+            category=template.category.value,
+            language="en",
+            template_text=template.text,
+            price_minor=template.price_minor,
+            now=parts.now(),
+        )
+
+
+def _import_lines(world: DemoWorld) -> Iterator[bytes]:
+    """The conversations as `vaultcrm import` takes them, notes and disclosure with them."""
+    extras = {(extra.creator_handle, extra.handle): extra for extra in world.extras}
+    for line in world.conversations:
+        extra = extras[line["creator"]["handle"], line["fan"]["handle"]]
+        fan: dict[str, object] = {**line["fan"], "notes": extra.notes}
+        if extra.disclosed:
+            fan["disclosedAt"] = line["messages"][0]["sentAt"]
+        yield json.dumps({**line, "fan": fan}).encode()
+
+
+async def _draft(parts: Parts, caller: Caller, world: DemoWorld, say: Say) -> None:
+    """Ask the real pipeline; a demo without a working model still has everything else."""
+    for creator_handle, fan_handle, generation_type in world.waiting:
+        async with parts.pool.connection() as connection:
+            sent = await directory.conversation_of(connection, creator_handle, fan_handle)
+            found = await sent.answer()
+        if not found:
+            continue
+        request = GenerateRequest(found[0]["creator_id"], found[0]["id"], generation_type)
+        try:
+            await generate_message(parts, Credential(user_id=caller.user_id), request)
+        except (LimitExceeded, DrafterError) as error:
+            say(f"Some drafts are missing. {error}")
+            return

@@ -154,8 +154,8 @@ def test_a_server_cannot_be_reached_over_the_network_or_by_other_users(home: Pat
 
 def test_texts_of_failed_statements_do_not_reach_the_server_log(home: Path) -> None:
     with start_embedded(home, durable=False) as server:
-        with pytest.raises(psycopg.errors.DivisionByZero):
-            ask(server.url(), 'SELECT 1 / 0 AS "a fan\'s secret"')
+        with pytest.raises(psycopg.errors.InvalidTextRepresentation, match="secret"):
+            ask(server.url(), "SELECT 'secret of a fan'::integer")
         log = (server.data_directory / "server.log").read_text()
     assert "ready to accept connections" in log
     assert "secret" not in log

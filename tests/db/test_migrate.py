@@ -1,11 +1,13 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from zipfile import ZipFile
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from vaultcrm.db import migrate
 from vaultcrm.db.embedded import start_embedded
@@ -16,8 +18,6 @@ REPOSITORY = Path(__file__).parents[2]
 UPGRADER = """
 import sys
 from vaultcrm.db import migrate
-print("ready", flush=True)
-sys.stdin.readline()
 print(*migrate.upgrade(sys.argv[1]))
 """
 
@@ -53,28 +53,45 @@ def test_only_what_is_missing_is_applied(empty_database_url: str) -> None:
 
 def test_processes_that_start_at_once_migrate_once(empty_database_url: str) -> None:
     planned = migrate.pending(empty_database_url)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", UPGRADER, empty_database_url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
+    names = ["first", "second", "third"]
+    with psycopg.connect(empty_database_url) as obstacle:
+        # Nobody can finish before all are under way: the first revision makes this table too.
+        obstacle.execute("CREATE TABLE creators ()")
+        processes = [
+            start_upgrade(make_conninfo(empty_database_url, application_name=name))
+            for name in names
+        ]
+        for name in names:
+            wait_until_it_stays_connected(empty_database_url, name)
+        obstacle.rollback()
     said = [process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], said
     applied = [out.split() for out, _ in said]
     assert sorted(applied) == sorted([planned, [], []])
     assert migrate.current(empty_database_url) == migrate.head()
+
+
+def start_upgrade(url: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", UPGRADER, url],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until_it_stays_connected(url: str, application: str) -> None:
+    question = "SELECT pid FROM pg_stat_activity WHERE application_name = %s"
+    seen: set[tuple[int]] = set()
+    deadline = time.monotonic() + 30
+    with psycopg.connect(url, autocommit=True) as connection:
+        while time.monotonic() < deadline:
+            now = set(connection.execute(question, (application,)).fetchall())
+            if seen & now:
+                return
+            seen = now
+            time.sleep(0.5)
+    raise AssertionError(f"{application} is not connected")
 
 
 def test_a_database_of_a_newer_release_is_refused_and_left_as_it_is(database_url: str) -> None:
@@ -128,15 +145,11 @@ def test_an_installed_wheel_brings_its_migrations(
     upgrader = f"{UPGRADER}print(migrate.__file__)"
     done = subprocess.run(
         [sys.executable, "-c", upgrader, empty_database_url],
-        input="go\n",
         capture_output=True,
         text=True,
         check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(wheel_folder), *sys.path[1:]])},
         cwd=wheel_folder,
     )
-    assert done.stdout.split() == [
-        "ready",
-        *planned,
-        str(wheel_folder / "vaultcrm" / "db" / "migrate.py"),
-    ]
+    module = wheel_folder / "vaultcrm" / "db" / "migrate.py"
+    assert done.stdout.split() == [*planned, str(module)]

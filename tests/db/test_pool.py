@@ -8,6 +8,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from tests.support.databases import Databases
 from vaultcrm.db.pool import check_reachable, open_pool
@@ -28,7 +29,8 @@ async def test_values_come_as_their_python_types_and_times_in_utc(database_url: 
     question = """SELECT '2026-11-01T12:00:00+02:00'::timestamptz, '{"a": [1]}'::jsonb,
                          '01890a5d-ac96-774b-bcce-b302099a8057'::uuid"""
     with psycopg.connect(database_url, autocommit=True) as elsewhere:
-        elsewhere.execute("ALTER ROLE CURRENT_USER SET timezone = 'Asia/Tokyo'")
+        database = Identifier(elsewhere.info.dbname)
+        elsewhere.execute(SQL("ALTER DATABASE {} SET timezone = 'Asia/Tokyo'").format(database))
     async with await open_pool(database_url, 1) as pool, pool.connection() as connection:
         row = await (await connection.execute(question)).fetchone()
         assert row is not None

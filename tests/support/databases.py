@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -51,17 +51,15 @@ def new_run() -> Iterator[Run]:
     """A folder and a template's name for this run; afterwards both are gone, with all servers."""
     _remove_abandoned()
     folder = _new_folder()
-    held = os.open(folder, os.O_RDONLY)
-    fcntl.flock(held, fcntl.LOCK_SH)
     run = Run(folder, f"vaultcrm_template_{secrets.token_hex(4)}")
-    try:
-        yield run
-    finally:
-        if EXTERNAL is not None:
-            with psycopg.connect(EXTERNAL, autocommit=True) as connection:
-                _drop(connection, run.template)
-        _remove(folder)
-        os.close(held)
+    with _held(folder, fcntl.LOCK_SH):
+        try:
+            yield run
+        finally:
+            if EXTERNAL is not None:
+                with psycopg.connect(EXTERNAL, autocommit=True) as connection:
+                    _drop(connection, run.template)
+            _remove(folder)
 
 
 def _new_folder() -> Path:
@@ -80,17 +78,22 @@ def _remove(folder: Path) -> None:
 def _remove_abandoned() -> None:
     """Stop and remove what runs that were killed have left."""
     for folder in [*_MEMORY.glob(f"{_PREFIX}*"), *_DISK.glob(f"{_PREFIX}*")]:
-        facts = folder.stat()
-        if facts.st_uid != os.geteuid() or time.time() - facts.st_mtime < _YOUNG_SECONDS:
-            continue
-        held = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _remove(folder)
-        except (BlockingIOError, DatabaseUnavailable):
-            continue
-        finally:
-            os.close(held)
+        # Another run may be doing the same at this moment, or hold the folder.
+        with suppress(OSError, DatabaseUnavailable):
+            facts = folder.stat()
+            if facts.st_uid == os.geteuid() and time.time() - facts.st_mtime > _YOUNG_SECONDS:
+                with _held(folder, fcntl.LOCK_EX):
+                    _remove(folder)
+
+
+@contextmanager
+def _held(folder: Path, kind: int) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager

@@ -27,7 +27,9 @@ def message(**changes: object) -> dict[str, Any]:
 
 
 def offer(**changes: object) -> dict[str, Any]:
-    return message(id="m2", **{"from": "creator", "priceMinor": 2500, "purchasedAt": MOMENT}) | changes
+    return (
+        message(id="m2", **{"from": "creator", "priceMinor": 2500, "purchasedAt": MOMENT}) | changes
+    )
 
 
 def line(**changes: object) -> dict[str, Any]:

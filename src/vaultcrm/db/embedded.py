@@ -666,6 +666,7 @@ def _disk_full(home: Path) -> DatabaseUnavailable:
 
 
 def _failure(home: Path, what: str, said: str) -> DatabaseUnavailable:
+    # A server whose log cannot grow says nothing. Root may still write where its user may not.
     if "No space left on device" in said or _free_bytes(home) < _LITTLE_SPACE_BYTES:
         return _disk_full(home)
     lines = [line.strip() for line in said.splitlines() if line.strip()]

@@ -178,7 +178,7 @@ class ImportLine(_Part):
 
 
 class _Size(BaseModel):
-    """Refuses millions of messages before each of them is found to be bad, which takes gigabytes."""
+    """Refuses millions of messages before the problems of each are listed, in gigabytes."""
 
     messages: Annotated[list[Any], Field(max_length=MOST_MESSAGES)] = []
 
@@ -274,7 +274,7 @@ _REASONS: Final = {
     "less_than_equal": "must be at most {le:,}",
     "enum": "must be {expected}",
     "model_type": "must be an object in braces",
-    "tuple_type": "must be a list in brackets",
+    "list_type": "must be a list in brackets",
     "value_error": "{error}",
 }
 

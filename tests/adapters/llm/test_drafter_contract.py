@@ -143,6 +143,21 @@ def test_more_candidates_than_were_asked_for_are_left_out(stub: LlmStub, build: 
 
 
 @model_drafter
+def test_a_candidate_that_a_model_repeats_is_kept_once(stub: LlmStub, build: Build) -> None:
+    stub.script([Reply(candidates=[GOOD[0], GOOD[0]])])
+
+    assert messages_of(draft_with(build(stub, Way()))) == MESSAGES[:1]
+
+
+@model_drafter
+def test_an_offer_carries_the_price_that_the_model_suggests(stub: LlmStub, build: Build) -> None:
+    stub.script([Reply(candidates=[{**GOOD[0], "suggested_price_minor": 2500}])])
+
+    (candidate,) = draft_with(build(stub, Way())).candidates
+    assert candidate.suggested_price_minor == 2500
+
+
+@model_drafter
 def test_a_model_that_takes_no_temperature_is_sent_none(stub: LlmStub, build: Build) -> None:
     draft_with(build(stub, Way()))
 

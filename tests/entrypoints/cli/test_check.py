@@ -188,7 +188,7 @@ try:
 except SystemExit:
     pass
 heavy = {"fastapi", "starlette", "uvicorn", "psycopg", "sqlalchemy", "alembic", "procrastinate",
-         "anthropic", "httpx2", "pydantic", "jinja2"}
+         "anthropic", "httpx2", "jinja2"}
 print(sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run(

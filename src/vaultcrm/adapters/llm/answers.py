@@ -131,17 +131,19 @@ def ask_for_json(schema: dict[str, Any]) -> str:
 
 
 def read_candidates(text: str, most: int) -> tuple[Candidate, ...]:
-    """The candidates of an answer, at most `most`. Raises `UnreadableAnswer`."""
-    answer = _read(_DRAFT, text)
-    return tuple(
-        Candidate(
-            message=candidate.message,
-            reasoning=candidate.reasoning.strip(),
-            self_rating=candidate.self_rating,
-            suggested_price_minor=candidate.suggested_price_minor or None,
+    """The different candidates of an answer, at most `most`. Raises `UnreadableAnswer`."""
+    different: dict[str, Candidate] = {}
+    for candidate in _read(_DRAFT, text).candidates:
+        different.setdefault(
+            candidate.message,
+            Candidate(
+                message=candidate.message,
+                reasoning=candidate.reasoning.strip(),
+                self_rating=candidate.self_rating,
+                suggested_price_minor=candidate.suggested_price_minor or None,
+            ),
         )
-        for candidate in answer.candidates[:most]
-    )
+    return tuple(different.values())[:most]
 
 
 def read_analysis(text: str) -> AnalysisAnswer:

@@ -8,7 +8,7 @@ it).
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -136,7 +136,7 @@ class AnthropicDrafter(ModelDrafter):
             usage=_tokens(reply.usage),
         )
 
-    async def _read_stream(self, call: Call, reading: Reading) -> AsyncIterator[None]:
+    async def _read_stream(self, call: Call, reading: Reading) -> AsyncGenerator[None, None]:
         deadline = asyncio.get_running_loop().time() + self._longest_seconds
         try:
             async with asyncio.timeout_at(deadline):

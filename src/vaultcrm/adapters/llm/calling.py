@@ -5,7 +5,8 @@ Everything else is the same for all: the prompt's last sentence, the repair, the
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -81,7 +82,7 @@ class ModelDrafter(ABC):
         """One whole answer, after all retries. Raises `DrafterError`."""
 
     @abstractmethod
-    def _read_stream(self, call: Call, reading: Reading) -> AsyncIterator[None]:
+    def _read_stream(self, call: Call, reading: Reading) -> AsyncGenerator[None, None]:
         """Fill `reading`, yielding each time its text grew. Raises `DrafterError` as long as
         nothing came, and `BrokenStream` after that."""
 
@@ -104,11 +105,12 @@ class ModelDrafter(ABC):
         reading = Reading()
         told = ""
         try:
-            async for _ in self._read_stream(call, reading):
-                message = message_so_far(reading.text)
-                if len(message) > len(told):
-                    told = message
-                    yield DraftDelta(message)
+            async with aclosing(self._read_stream(call, reading)) as growth:
+                async for _ in growth:
+                    message = message_so_far(reading.text)
+                    if len(message) > len(told):
+                        told = message
+                        yield DraftDelta(message)
             answer = reading.answer()
         except BrokenStream:
             whole = await self._ask(call)

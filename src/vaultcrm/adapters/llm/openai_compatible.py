@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -135,7 +135,7 @@ class OpenAiCompatibleDrafter(ModelDrafter):
             usage=_estimate(body, text) if completion.usage is None else _tokens(completion.usage),
         )
 
-    async def _read_stream(self, call: Call, reading: Reading) -> AsyncIterator[None]:
+    async def _read_stream(self, call: Call, reading: Reading) -> AsyncGenerator[None, None]:
         body = _body(call)
         deadline = asyncio.get_running_loop().time() + 2 * self._timeout_seconds
         response = await self._send(

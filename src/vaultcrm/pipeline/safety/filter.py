@@ -1,5 +1,7 @@
 """The step itself: a text goes in, a `SafetyReport` comes out, and nothing is ever raised."""
 
+import sys
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -86,16 +88,13 @@ class _RuleSet:
         ]
 
     def findings(self, views: Sequence[View]) -> Iterator[Finding]:
-        for view in views:
-            for index in (self._terms, self._patterns):
-                for hit in index.hits(view):
-                    exceptions = self._exceptions.get(hit.owner)
-                    if exceptions and exceptions.drop(view.text, hit.start, hit.end):
-                        continue
-                    rule = self._rules[hit.owner]
-                    yield self._finding(rule, view.original, *view.span(hit.start, hit.end))
-                    yield from self.disguised(hit)
         original = views[0].original
+        for hit, start, end in _hits(views, self._terms, self._patterns):
+            exceptions = self._exceptions.get(hit.owner)
+            if exceptions and exceptions.drop(hit.view.text, hit.start, hit.end):
+                continue
+            yield self._finding(self._rules[hit.owner], original, start, end)
+            yield from self.disguised(hit)
         if not original.isascii():
             yield from self._raw_findings(original)
 
@@ -128,6 +127,32 @@ class _RuleSet:
         )
 
 
+def _hits(
+    views: Sequence[View], *indexes: TermIndex | PatternIndex
+) -> Iterator[tuple[Hit, int, int]]:
+    """Every hit with its span in the text, less what an earlier view showed at the same place."""
+    shown: dict[int, list[tuple[int, int]]] = {}
+    for view in views:
+        new: list[tuple[int, tuple[int, int]]] = []
+        for index in indexes:
+            for hit in index.hits(view):
+                start, end = view.span(hit.start, hit.end)
+                if not _is_shown(shown.get(hit.owner), start, end):
+                    new.append((hit.owner, (start, end)))
+                    yield hit, start, end
+        for owner, span in new:
+            shown.setdefault(owner, []).append(span)
+        for spans in shown.values():
+            spans.sort()
+
+
+def _is_shown(spans: list[tuple[int, int]] | None, start: int, end: int) -> bool:
+    if not spans:
+        return False
+    at = bisect_right(spans, (start, sys.maxsize)) - 1
+    return at >= 0 and spans[at][1] >= end
+
+
 def _personal_data(plain: View, region: str) -> Iterator[Finding]:
     for sighting in sightings(plain, region):
         start, end = plain.span(sighting.start, sighting.end)
@@ -158,20 +183,18 @@ def _forbidden_index(words: tuple[str, ...]) -> TermIndex:
 
 def _forbidden(views: Sequence[View], words: tuple[str, ...], rules: _RuleSet) -> Iterator[Finding]:
     index = _forbidden_index(words)
-    for view in views:
-        for hit in index.hits(view):
-            start, end = view.span(hit.start, hit.end)
-            yield Finding(
-                category=Category.FORBIDDEN_WORD,
-                start=start,
-                end=end,
-                rule="forbidden_word.creator",
-                tier=FindingTier.BLOCK,
-                score=_FORBIDDEN_SCORE,
-                matched=view.original[start:end],
-                reason=_FORBIDDEN_REASON,
-            )
-            yield from rules.disguised(hit)
+    for hit, start, end in _hits(views, index):
+        yield Finding(
+            category=Category.FORBIDDEN_WORD,
+            start=start,
+            end=end,
+            rule="forbidden_word.creator",
+            tier=FindingTier.BLOCK,
+            score=_FORBIDDEN_SCORE,
+            matched=hit.view.original[start:end],
+            reason=_FORBIDDEN_REASON,
+        )
+        yield from rules.disguised(hit)
 
 
 def _error(step: str) -> Finding:

@@ -24,6 +24,8 @@ class Situation:
     """A conversation with its fan, its creator and the creator's voice.
 
     `messages` are the last ten, oldest first. `personality` is None when nobody has made one.
+    `stale_drafts` says whether a draft that the fan has overtaken still waits. `revision` goes up
+    with every message of the conversation.
     """
 
     creator: Creator
@@ -33,6 +35,8 @@ class Situation:
     activity: Activity
     personality: Personality | None
     waiting_since: datetime | None
+    stale_drafts: bool = False
+    revision: int = 0
     repertoire: tuple[Phrase, ...] = ()
 
     @property

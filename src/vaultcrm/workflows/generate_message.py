@@ -95,7 +95,7 @@ async def generate_message(
         record = replace(
             record, status=_STATUS[decision.decision], approval_reasons=decision.reasons
         )
-        await _save(parts, call, record, receipt, encode)
+        record = await _save(parts, call, record, receipt, encode)
     except BaseException:
         await settle_alone(parts, call.reservation, draft.usage.total)
         raise
@@ -269,7 +269,7 @@ def _decide(
 ) -> PolicyDecision:
     """The approval policy over this draft."""
     situation = call.situation
-    channel = parts.channel(situation.conversation.channel)
+    channel = parts.channels.get(situation.conversation.channel)
     case = ApprovalCase(
         generation_type=record.generation_type,
         message=record.message,
@@ -281,7 +281,7 @@ def _decide(
         tier=situation.fan.tier,
         care=care,
         mode=situation.conversation.mode,
-        channel_automates=channel.capabilities.automated_sending,
+        channel_automates=channel is not None and channel.capabilities.automated_sending,
         disclosed=situation.fan.disclosed_at is not None,
     )
     return decide(case, call.flags)
@@ -293,22 +293,27 @@ async def _save(
     record: GenerationRecord,
     receipt: Receipt | None,
     encode: Callable[[GenerationRecord], str] | None,
-) -> None:
-    """Everything that this generation changes, in one transaction and one round trip."""
-    async with (
-        parts.pool.connection() as connection,
-        connection.pipeline(),
-        connection.transaction(),
-    ):
-        await generations.expire_stale(connection, record.creator_id, record.conversation_id)
-        await generations.insert(connection, record)
+) -> GenerationRecord:
+    """Everything that this generation changes, in one transaction.
+
+    What a batch has sent is committed whatever happens here, so a receipt, which may be refused,
+    needs a transaction of the other kind.
+    """
+    leaves = record.status is GenerationStatus.AUTO_SENT
+    read_inside = leaves or receipt is not None
+    async with parts.transaction() if read_inside else parts.batch() as connection:
+        if call.situation.stale_drafts:
+            await generations.expire_stale(connection, record.creator_id, record.conversation_id)
+        inserted = await generations.insert(connection, record, call.situation.revision)
         await generations.insert_usage(connection, record, "draft")
         await audit.record(connection, _audit_entry(record))
         await limits.settle(connection, call.reservation, record.usage.total)
-        if record.status is GenerationStatus.AUTO_SENT:
+        if leaves:
             await _hand_to_delivery(parts, connection, call.situation, record)
         if receipt is not None and encode is not None:
+            record = replace(record, stale_at=await inserted.answer())
             await receipt.store(connection, encode(record))
+    return replace(record, stale_at=await inserted.answer())
 
 
 def _audit_entry(record: GenerationRecord) -> AuditEntry:

@@ -21,7 +21,11 @@ SITUATION = """
            c.channel, c.external_ref, c.mode, c.care, c.waiting_since,
            recent.messages, recent.fan_messages, recent.purchases, recent.last_fan_message_at,
            p.version, p.personality_type, p.tone_descriptors, p.forbidden_words,
-           p.preferred_phrases, p.emoji_style, p.system_prompt
+           p.preferred_phrases, p.emoji_style, p.system_prompt,
+           EXISTS (SELECT 1 FROM ai_message_generations g
+                   WHERE g.creator_id = c.creator_id AND g.conversation_id = c.id
+                     AND g.status = 'queued' AND g.stale_at IS NOT NULL),
+           c.revision
     FROM conversations c
     JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
     JOIN creators cr ON cr.id = c.creator_id
@@ -132,6 +136,8 @@ def _read_situation(rows: Rows, creator_id: UUID, conversation_id: UUID) -> Situ
         messages=tuple(_message(item) for item in row[19] or ()),
         activity=Activity(row[20], row[21], row[22]),
         personality=personality,
+        stale_drafts=row[30],
+        revision=row[31],
     )
 
 

@@ -107,6 +107,8 @@ CREATE TABLE conversations (
     last_fan_message_at   timestamptz,
     waiting_since         timestamptz,
     unread_count          integer NOT NULL,
+    -- Goes up with every message, so that a draft can tell that the thread went on without it.
+    revision              bigint NOT NULL DEFAULT 0,
     created_at            timestamptz NOT NULL,
     CONSTRAINT conversations_pk PRIMARY KEY (creator_id, id),
     CONSTRAINT conversations_fan_fk FOREIGN KEY (creator_id, fan_id)
@@ -248,6 +250,9 @@ CREATE TABLE ai_message_generations (
 );
 CREATE INDEX ai_message_generations_queue
     ON ai_message_generations (creator_id, priority DESC, created_at, id)
+    WHERE status = 'queued';
+CREATE INDEX ai_message_generations_waiting
+    ON ai_message_generations (creator_id, conversation_id)
     WHERE status = 'queued';
 CREATE INDEX ai_message_generations_of_conversation
     ON ai_message_generations (creator_id, conversation_id, created_at DESC);

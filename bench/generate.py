@@ -82,7 +82,7 @@ def bytes_per_generation(server: Server, body: bytes) -> dict[str, float]:
     )  # fmt: skip
 
     def sizes(connection: psycopg.Connection[Any]) -> int:
-        connection.execute("VACUUM FULL " + ", ".join(tables))  # type: ignore[arg-type]
+        connection.execute("VACUUM FULL " + ", ".join(tables))
         row = connection.execute(
             "SELECT sum(pg_total_relation_size(name)) FROM unnest(%s::text[]) name", (list(tables),)
         ).fetchone()

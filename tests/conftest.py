@@ -6,8 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support.databases import Databases, Run, databases, new_home, new_run
+
+# How long one example takes says nothing about the product, least of all on a busy machine.
+settings.register_profile("vaultcrm", settings(), deadline=None)
+settings.load_profile("vaultcrm")
 
 _RUN = pytest.StashKey[Run]()
 _CLEANUP = pytest.StashKey[ExitStack]()

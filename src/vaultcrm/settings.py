@@ -1,8 +1,8 @@
 """Every setting, typed, with its default and where its value comes from.
 
 Values are looked up, first hit wins: the environment, then the file `vaultcrm.env` in
-`VAULTCRM_HOME`. Settings marked as flags can also be overridden at run time, globally or for one
-creator (`vaultcrm.controls.flags`).
+`VAULTCRM_HOME`. An empty value counts as none, in both. Settings marked as flags can also be
+overridden at run time, globally or for one creator (`vaultcrm.controls.flags`).
 """
 
 import os
@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 import platformdirs
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ENV_FILE = "vaultcrm.env"
 
 AiMode = Literal["retrieval", "anthropic", "openai_compatible"]
 
@@ -43,7 +45,12 @@ class Settings(BaseSettings):
     """All settings. Field names are the environment's names in lower case."""
 
     model_config = SettingsConfigDict(
-        env_file_encoding="utf-8", extra="ignore", frozen=True, populate_by_name=True
+        env_file_encoding="utf-8",
+        # What `AI_MODEL=${AI_MODEL:-}` in a service's description makes of an unset variable.
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     vaultcrm_home: Path = Field(
@@ -129,7 +136,7 @@ class Settings(BaseSettings):
 
     @property
     def drafter(self) -> AiMode:
-        """Which drafter the keys allow: Claude, else an OpenAI-compatible server, else retrieval."""
+        """What the keys allow: Claude, else an OpenAI-compatible server, else retrieval."""
         if self.anthropic_api_key is not None:
             return "anthropic"
         if self.openai_base_url is not None:
@@ -137,10 +144,19 @@ class Settings(BaseSettings):
         return "retrieval"
 
 
+def chosen_home(home: Path | None = None) -> Path:
+    """The given home, else VAULTCRM_HOME, else the default one. Absolute, `~` written out."""
+    return (home or Path(os.environ.get("VAULTCRM_HOME") or default_home())).expanduser().absolute()
+
+
 def load_settings(home: Path | None = None) -> Settings:
-    """Settings of this process. Raises pydantic's ValidationError, which names field and reason."""
-    chosen = home or Path(os.environ.get("VAULTCRM_HOME") or default_home())
-    return Settings(_env_file=chosen / "vaultcrm.env", vaultcrm_home=chosen)
+    """Settings of this process.
+
+    Raises pydantic's ValidationError, which names field and reason, and OSError or
+    UnicodeDecodeError when `vaultcrm.env` cannot be read.
+    """
+    chosen = chosen_home(home)
+    return Settings(_env_file=chosen / ENV_FILE, vaultcrm_home=chosen)
 
 
 def environment_names(field: str) -> tuple[str, ...]:

@@ -36,3 +36,12 @@ def test_from_stage_2_on_ai_is_on_for_every_creator(stage: RolloutStage) -> None
 @pytest.mark.parametrize("stage", RolloutStage)
 def test_switched_off_ai_is_on_for_nobody_in_any_stage(stage: RolloutStage) -> None:
     assert not replace(FLAGS, enabled=False, rollout_stage=stage).ai_is_on_for("mia")
+
+
+def test_the_stages_are_numbered_as_the_setting_numbers_them() -> None:
+    assert [RolloutStage(number) for number in (1, 2, 3, 4)] == [
+        RolloutStage.ONE_CREATOR,
+        RolloutStage.MANUAL_APPROVAL,
+        RolloutStage.AUTO_SEND_LOW_VALUE,
+        RolloutStage.FULL,
+    ]

@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from vaultcrm.db.pool import open_pool
+from vaultcrm.pipeline.safety.filter import ContentFilter
 from vaultcrm.workflows.import_conversations import (
     MOST_PROBLEMS,
     ImportProgress,
@@ -22,6 +23,7 @@ from vaultcrm.workflows.import_conversations import (
 
 pytestmark = pytest.mark.anyio
 
+CONTENT_FILTER = ContentFilter.load()
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 START = datetime(2026, 11, 1, 10, tzinfo=UTC)
 
@@ -96,7 +98,7 @@ def file_of(conversations: int, messages: int) -> list[bytes]:
 
 
 async def brought_in(pool: AsyncConnectionPool, *lines: bytes, now: datetime = NOW) -> ImportReport:
-    return await import_conversations(pool, lines, now=now)
+    return await import_conversations(pool, lines, content_filter=CONTENT_FILTER, now=now)
 
 
 async def rows(pool: AsyncConnectionPool, question: str) -> list[dict[str, Any]]:
@@ -448,7 +450,7 @@ async def test_a_run_that_is_interrupted_keeps_whole_lines_and_says_so_in_the_au
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        await import_conversations(pool, broken(), now=NOW)
+        await import_conversations(pool, broken(), content_filter=CONTENT_FILTER, now=NOW)
     entry = await row(pool, "SELECT details FROM audit_log")
     assert (entry["details"]["complete"], entry["details"]["messages_new"]) == (False, 12)
     report = await brought_in(pool, *file_of(5, 4))
@@ -465,7 +467,13 @@ async def test_lines_may_come_from_an_asynchronous_source_and_progress_is_told_a
 
     told: list[ImportProgress] = []
     lines = [line(from_fan(1), from_fan(2)), b"\n", b"?\n", line(from_fan(3))]
-    await import_conversations(pool, arriving(lines), now=NOW, on_progress=told.append)
+    await import_conversations(
+        pool,
+        arriving(lines),
+        content_filter=CONTENT_FILTER,
+        now=NOW,
+        on_progress=told.append,
+    )
     assert told == [ImportProgress(1, 2, 0), ImportProgress(2, 2, 1), ImportProgress(3, 3, 1)]
 
 
@@ -486,3 +494,20 @@ async def test_an_import_never_waits_in_a_circle_with_messages_that_come_in_mean
     fan = await row(pool, "SELECT last_seen_at, lifetime_value_minor FROM fans")
     assert fan["lifetime_value_minor"] == 999_999
     assert fan["last_seen_at"] == datetime(2026, 11, 21, tzinfo=UTC)
+
+
+async def test_a_fan_who_once_gave_an_age_under_18_is_not_sold_to_after_an_import(
+    pool: AsyncConnectionPool,
+) -> None:
+    messages = [from_fan(1, text="I'm 15 and I love your songs"), from_creator(2), from_fan(3)]
+    for _ in range(2):
+        await brought_in(pool, line(*messages))
+        found = await row(pool, "SELECT care, care_since FROM conversations")
+        assert found == {"care": "possible_minor", "care_since": NOW}
+
+
+async def test_an_ordinary_history_calls_for_no_care(pool: AsyncConnectionPool) -> None:
+    await brought_in(
+        pool, line(from_fan(1, text="15 minutes of stretching a day, is that enough?"))
+    )
+    assert (await row(pool, "SELECT care FROM conversations"))["care"] is None

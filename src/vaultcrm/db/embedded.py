@@ -239,6 +239,7 @@ def _prepare_home(home: Path, account: _Account) -> None:
             mode = folder.stat().st_mode
             if not mode & stat.S_IXOTH:
                 # Passing through, not reading: names of files below stay hidden.
+                log.warning("Letting all users pass through %s, as PostgreSQL's must", folder)
                 folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
 
 

@@ -7,7 +7,15 @@ from uuid import UUID
 
 from vaultcrm.db.jobs import DELIVER_MESSAGE
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import access, audit, feedback, generations, outbox, personalities
+from vaultcrm.db.queries import (
+    access,
+    audit,
+    directory,
+    feedback,
+    generations,
+    outbox,
+    personalities,
+)
 from vaultcrm.domain.approval import DecisionAction
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Author
@@ -20,7 +28,7 @@ from vaultcrm.domain.generation import (
 )
 from vaultcrm.domain.money import Money, minor_per_major
 from vaultcrm.domain.outbox import Recipient
-from vaultcrm.domain.people import Caller
+from vaultcrm.domain.people import Caller, Creator
 from vaultcrm.domain.safety import Scope, Verdict
 from vaultcrm.pipeline.approval.edits import edit_distance
 from vaultcrm.pipeline.delivery import Recipe, check_price, outbox_item
@@ -63,7 +71,8 @@ async def decide_approval(
     """Approve, modify or reject a waiting draft and return it as it is then.
 
     Raises NotFound, InvalidInput (nothing to send, a text that the filter blocks, a price that the
-    channel does not take) or Conflict, which says who decided what and when.
+    channel does not take or that this fan must not be asked) or Conflict, which says who decided
+    what and when.
     """
     now = parts.now()
     async with parts.pool.connection() as connection:
@@ -73,15 +82,17 @@ async def decide_approval(
             recipient_sent = await outbox.recipient_of(
                 connection, record.creator_id, record.conversation_id
             )
+            creator_sent = await directory.get_creator(connection, record.creator_id)
         voice = await voice_sent.answer()
         recipient = await recipient_sent.answer()
-    if recipient is None:
+        creator = await creator_sent.answer()
+    if recipient is None or creator is None:
         raise NotFound("conversation")
     if record.status is not GenerationStatus.QUEUED:
         raise await _too_late(parts, record)
     outcome = _outcome(request, record)
     if outcome.status is GenerationStatus.APPROVED:
-        _check_leaving(parts, outcome, recipient, voice.forbidden_words if voice else ())
+        _check_leaving(parts, outcome, recipient, creator, voice.forbidden_words if voice else ())
     async with parts.transaction() as connection:
         decided_sent = await generations.decide(
             connection,
@@ -107,7 +118,13 @@ async def decide_approval(
 
 
 async def claim(
-    parts: Parts, caller: Caller, generation_id: UUID | None, lease: timedelta
+    parts: Parts,
+    caller: Caller,
+    generation_id: UUID | None,
+    lease: timedelta,
+    *,
+    receipt: Receipt | None = None,
+    encode: Callable[[GenerationRecord | None], str] | None = None,
 ) -> GenerationRecord | None:
     """Hold a waiting draft for a while, so that others leave it alone: a given one or the next.
 
@@ -115,19 +132,23 @@ async def claim(
     """
     now = parts.now()
     until = now + lease
-    async with parts.pool.connection() as connection:
+    record = None
+    async with parts.transaction() as connection:
         if generation_id is None:
             creator_ids = await visible_creators(connection, caller)
             sent = await generations.claim_next(
                 connection, creator_ids, caller.user_id, now=now, until=until
             )
-            return await sent.answer()
-        record = await _find(connection, caller, generation_id)
-        sent = await generations.claim(
-            connection, record.creator_id, record.id, caller.user_id, now=now, until=until
-        )
+        else:
+            record = await _find(connection, caller, generation_id)
+            sent = await generations.claim(
+                connection, record.creator_id, record.id, caller.user_id, now=now, until=until
+            )
         held = await sent.answer()
-    if held is None:
+        won = held is not None or record is None
+        if won and receipt is not None and encode is not None:
+            await receipt.store(connection, encode(held))
+    if held is None and record is not None:
         raise await _too_late(parts, record)
     return held
 
@@ -152,6 +173,7 @@ def _outcome(request: DecisionRequest, record: GenerationRecord) -> Outcome:
             raise InvalidInput(
                 FieldProblem("action", "there is no text to approve: modify it or reject it")
             )
+        _check_unchanged(request, record)
         return Outcome(GenerationStatus.APPROVED, FeedbackType.APPROVED, record.message, price)
     if request.modified_message is None and request.modified_price is None:
         raise InvalidInput(FieldProblem("modifiedMessage", "modify needs a new text or price"))
@@ -166,12 +188,47 @@ def _outcome(request: DecisionRequest, record: GenerationRecord) -> Outcome:
     return Outcome(GenerationStatus.APPROVED, FeedbackType.MODIFIED, message, price)
 
 
+def _check_unchanged(request: DecisionRequest, record: GenerationRecord) -> None:
+    """A change that comes with `approve` would be lost without a word, so it is refused."""
+    if request.modified_message not in {None, record.message}:
+        raise InvalidInput(
+            FieldProblem("modifiedMessage", "approve sends the draft as it is: use action modify")
+        )
+    price = 0 if record.suggested_price is None else record.suggested_price.major
+    if request.modified_price is not None and request.modified_price != price:
+        raise InvalidInput(
+            FieldProblem("modifiedPrice", "approve keeps the draft's price: use action modify")
+        )
+
+
 def _check_leaving(
-    parts: Parts, outcome: Outcome, recipient: Recipient, forbidden_words: tuple[str, ...]
+    parts: Parts,
+    outcome: Outcome,
+    recipient: Recipient,
+    creator: Creator,
+    forbidden_words: tuple[str, ...],
 ) -> None:
-    """Nothing leaves that the filter blocks or the channel cannot carry, whoever wrote it."""
+    """Nothing leaves that the filter blocks, this fan must not be asked, or the channel cannot
+    carry, whoever wrote it.
+    """
     assert outcome.message is not None  # noqa: S101 -- an approved outcome always has a text
-    capabilities = parts.channel(recipient.channel).capabilities
+    if outcome.price is not None and recipient.care is not None:
+        raise InvalidInput(
+            FieldProblem(
+                "modifiedPrice",
+                "selling is stopped in this conversation: set it to 0, or reject the draft",
+            )
+        )
+    channel = parts.channels.get(recipient.channel)
+    if channel is None:
+        raise InvalidInput(
+            FieldProblem(
+                "action",
+                f"the channel {recipient.channel} is not set up here, so nothing can be sent: "
+                "set it up, or reject the draft",
+            )
+        )
+    capabilities = channel.capabilities
     if len(outcome.message) > capabilities.longest_text:
         raise InvalidInput(
             FieldProblem(
@@ -181,7 +238,7 @@ def _check_leaving(
         )
     check_price(outcome.price, capabilities.least_price, capabilities.greatest_price)
     report = parts.content_filter.check(
-        outcome.message, Scope.CHATTER, forbidden_words=forbidden_words
+        outcome.message, Scope.CHATTER, forbidden_words=forbidden_words, region=creator.region
     )
     if report.verdict is Verdict.BLOCK:
         raise InvalidInput(
@@ -268,8 +325,8 @@ async def _too_late(parts: Parts, seen: GenerationRecord) -> Conflict:
         )
     if record.stale_at is not None:
         return Conflict(
-            "The fan has written since this was drafted. Read the new messages, then draft anew "
-            "or send it all the same with sendAnyway.",
+            "The conversation has gone on since this was drafted. Read the new messages, then "
+            "draft anew or send it all the same with sendAnyway.",
             status="stale",
         )
     return Conflict(

@@ -3,13 +3,15 @@
 `sending` is written down before the platform is called. If this process dies in the call, the next
 attempt finds `sending`: a platform that knows our idempotency key is asked again with the same key,
 for any other the message becomes `uncertain` and a person is asked. It is never sent twice.
+
+A message that must wait keeps its job, which keeps the lock of the conversation: what was decided
+later leaves later.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from vaultcrm.db.jobs import DELIVER_MESSAGE
 from vaultcrm.db.queries import audit, inbound, outbox
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.channels import OutboundMessage, SendResult, SendStatus
@@ -19,15 +21,25 @@ from vaultcrm.domain.outbox import OutboxItem, Recipient
 from vaultcrm.pipeline.delivery import Closing, closing_of, reason_not_to_send
 from vaultcrm.workflows.parts import Parts
 
+SOONEST_RETRY = timedelta(seconds=1)
+"""So that a clock that is behind the database's does not make a job run in circles."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How an attempt ended, for the job that asked for it. `retry_at` means: not over yet."""
+    """How an attempt ended, for the job that asked for it.
+
+    `retry_at` means that it is not over: the job must run again then, and no later message of the
+    conversation before it.
+    """
 
     item: OutboxItem
     channel: str
     status: DeliveryStatus
     retry_at: datetime | None = None
+
+
+_OPEN = frozenset({DeliveryStatus.PENDING, DeliveryStatus.SENDING})
 
 
 async def deliver_message(parts: Parts, creator_id: UUID, item_id: UUID) -> Delivery | None:
@@ -36,6 +48,9 @@ async def deliver_message(parts: Parts, creator_id: UUID, item_id: UUID) -> Deli
     if taken is None:
         return None
     item, recipient, interrupted = taken
+    if item.status is DeliveryStatus.PENDING:
+        retry_at = max(item.not_before, parts.now() + SOONEST_RETRY)
+        return Delivery(item, recipient.channel if recipient else "", item.status, retry_at)
     refusal = reason_not_to_send(item, recipient)
     if refusal is not None or recipient is None:
         return await _close(
@@ -45,7 +60,12 @@ async def deliver_message(parts: Parts, creator_id: UUID, item_id: UUID) -> Deli
             Closing(DeliveryStatus.FAILED, refusal),
             SendResult(SendStatus.FAILED),
         )
-    channel = parts.channel(recipient.channel)
+    channel = parts.channels.get(recipient.channel)
+    if channel is None:
+        closing = Closing(
+            DeliveryStatus.FAILED, f"the channel {recipient.channel} is not set up here"
+        )
+        return await _close(parts, item, recipient, closing, SendResult(SendStatus.FAILED))
     if interrupted and not channel.capabilities.idempotent_sends:
         closing = Closing(DeliveryStatus.UNCERTAIN, "we stopped while it was being sent")
         return await _close(parts, item, recipient, closing, SendResult(SendStatus.UNCERTAIN))
@@ -58,7 +78,10 @@ async def deliver_message(parts: Parts, creator_id: UUID, item_id: UUID) -> Deli
 async def _take(
     parts: Parts, creator_id: UUID, item_id: UUID
 ) -> tuple[OutboxItem, Recipient | None, bool] | None:
-    """Mark the message as being sent. The flag says whether an earlier attempt broke off."""
+    """Mark the message as being sent; one whose time has not come stays pending.
+
+    The flag says whether an earlier attempt broke off. None when the message has left or failed.
+    """
     async with parts.pool.connection() as connection:
         item = await (
             await outbox.mark_sending(connection, creator_id, item_id, parts.now())
@@ -66,7 +89,7 @@ async def _take(
         interrupted = item is None
         if item is None:
             item = await (await outbox.get(connection, creator_id, item_id)).answer()
-            if item is None or item.status is not DeliveryStatus.SENDING:
+            if item is None or item.status not in _OPEN:
                 return None
         recipient = await (
             await outbox.recipient_of(connection, creator_id, item.conversation_id)
@@ -94,7 +117,7 @@ async def _close(
     closing: Closing,
     result: SendResult,
 ) -> Delivery:
-    """The receipt: state, message in the conversation and audit, together; a retry has its job."""
+    """The receipt: state, message in the conversation and audit, together."""
     now = parts.now()
     async with parts.transaction() as connection:
         closed = await outbox.close(
@@ -124,16 +147,7 @@ async def _close(
                 await inbound.note_creator_message(
                     connection, item.creator_id, item.conversation_id, now
                 )
-            if closing.retry_at is not None:
-                await parts.jobs.defer(
-                    connection,
-                    DELIVER_MESSAGE,
-                    lock=str(item.conversation_id),
-                    at=closing.retry_at,
-                    creator_id=str(item.creator_id),
-                    item_id=str(item.id),
-                )
-            else:
+            if closing.retry_at is None:
                 await audit.record(connection, _audit_entry(item, closing, now))
     return Delivery(
         item=replace(item, status=closing.status),

@@ -19,11 +19,14 @@ from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import audit, directory, generations, importing
 from vaultcrm.db.queries.importing import Found, ImportedMessage
 from vaultcrm.domain.audit import AuditAction, AuditEntry
-from vaultcrm.domain.conversation import Sender
+from vaultcrm.domain.conversation import Care, Sender
 from vaultcrm.domain.errors import FieldProblem, InvalidInput, NotFound
 from vaultcrm.domain.ids import NIL, new_id
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.people import Creator, Fan, tier_of
+from vaultcrm.domain.safety import Scope
+from vaultcrm.pipeline.approval.care import care_called_for
+from vaultcrm.pipeline.safety.filter import ContentFilter
 from vaultcrm.workflows.import_format import (
     CreatorPart,
     FanPart,
@@ -118,15 +121,17 @@ async def import_conversations(
     pool: AsyncConnectionPool[Connection],
     lines: AsyncIterable[bytes] | Iterable[bytes],
     *,
+    content_filter: ContentFilter,
     now: datetime,
     on_progress: Callable[[ImportProgress], None] | None = None,
 ) -> ImportReport:
     """Bring in all good lines and report the bad ones; the same lines twice change nothing.
 
     `lines` are read one after the other and none is kept, so a file of any length will do. `now`
-    is the time that new rows bear. `on_progress` is called after each line. Each line is in or out
-    as a whole; an import that is interrupted can be run again. What a run changed is one entry of
-    the audit log, also when it was interrupted.
+    is the time that new rows bear. `content_filter` looks at what fans wrote: signs of distress
+    or of a minor stop selling in that conversation. `on_progress` is called after each line. Each
+    line is in or out as a whole; an import that is interrupted can be run again. What a run
+    changed is one entry of the audit log, also when it was interrupted.
     """
     report = ImportReport()
     creators: dict[str, UUID] = {}
@@ -139,7 +144,7 @@ async def import_conversations(
             checked = check_line(number, raw)
             if isinstance(checked, ImportLine):
                 try:
-                    done = await _import_line(pool, checked, creators, now)
+                    done = await _import_line(pool, checked, creators, content_filter, now)
                     report = report.with_line(done)
                 except InvalidInput as refused:
                     report = report.with_problem(LineProblem(number, refused.problems))
@@ -168,6 +173,7 @@ async def _import_line(
     pool: AsyncConnectionPool[Connection],
     line: ImportLine,
     creators: dict[str, UUID],
+    content_filter: ContentFilter,
     now: datetime,
 ) -> ImportReport:
     """One line in one transaction; raises InvalidInput when it contradicts what is known."""
@@ -186,6 +192,9 @@ async def _import_line(
             )
         current = _brought_up_to_date(found.fan, fan, line.fan)
         messages_new, purchases_new = await _add_messages(connection, line, found, current, now)
+        care = _care_in(line, content_filter) if messages_new else None
+        if care is not None:
+            await importing.note_care(connection, creator_id, found.conversation_id, care, now)
     creators[handle] = creator_id
     return ImportReport(
         lines=1,
@@ -296,6 +305,18 @@ async def _add_messages(
             if _overtakes(added.newest_from_fan, found):
                 await generations.mark_stale(connection, creator_id, conversation_id, now)
     return added.messages, await purchases_sent.answer()
+
+
+def _care_in(line: ImportLine, content_filter: ContentFilter) -> Care | None:
+    """Why nothing may be sold to this fan, from all that they have written."""
+    found = {
+        care_called_for(content_filter.check(message.text, Scope.FAN))
+        for message in line.messages
+        if message.sender is Sender.FAN
+    }
+    if Care.POSSIBLE_MINOR in found:
+        return Care.POSSIBLE_MINOR
+    return Care.DISTRESS if Care.DISTRESS in found else None
 
 
 def _overtakes(newest_from_fan: datetime | None, found: Found) -> bool:

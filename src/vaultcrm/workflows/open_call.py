@@ -50,9 +50,7 @@ async def open_call(
     """Let a call in, or raise Unauthenticated, Forbidden, NotFound, AiDisabled, LimitExceeded."""
     now = parts.now()
     settings = parts.settings
-    reservation = reservation_for(
-        settings.ai_max_tokens_per_message, free=parts.drafter.reads_repertoire, now=now
-    )
+    reservation = reservation_for(free=parts.drafter.reads_repertoire, now=now)
     repertoire: tuple[Phrase, ...] = ()
     async with parts.pool.connection() as connection:
         async with connection.pipeline():

@@ -120,12 +120,13 @@ async def store_message(
     if message_id is None:
         return
     now = parts.now()
-    await generations.mark_stale(connection, creator_id, thread.conversation_id, now)
     if sender is Sender.CREATOR:
         await inbound.note_creator_message(connection, creator_id, thread.conversation_id, sent_at)
-        return
-    await _note_fan_message(parts, connection, creator_id, thread, text, sent_at)
-    if thread.mode is not Mode.OFF:
+    else:
+        await _note_fan_message(parts, connection, creator_id, thread, text, sent_at)
+    # After the conversation's row is locked: see INSERT of vaultcrm.db.queries.generations.
+    await generations.mark_stale(connection, creator_id, thread.conversation_id, now)
+    if sender is Sender.FAN and thread.mode is not Mode.OFF:
         await parts.jobs.defer(
             connection,
             ANSWER_FAN,

@@ -1,17 +1,19 @@
 """Read the flags in force, and override one at run time, with who, why and the old value."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from vaultcrm.controls.auth import require_creator, require_role
 from vaultcrm.controls.flags import FLAG_FIELDS, GLOBAL_ONLY, Overrides, check_value
+from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import audit, directory, flags
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import FieldProblem, InvalidInput, NotFound
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Caller, Role
-from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.parts import Parts, Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,17 @@ async def flags_in_force(
     if creator_id is not None:
         require_creator(caller, creator_id)
     async with parts.pool.connection() as connection:
-        overrides = Overrides(*await flags.overrides(connection, creator_id or NIL))
+        if creator_id is not None:
+            await _require_known(connection, creator_id)
+        return _in_force(parts, Overrides(*await flags.overrides(connection, creator_id or NIL)))
+
+
+async def _require_known(connection: Connection, creator_id: UUID) -> None:
+    if await (await directory.get_creator(connection, creator_id)).answer() is None:
+        raise NotFound("creator")
+
+
+def _in_force(parts: Parts, overrides: Overrides) -> tuple[FlagInForce, ...]:
     found = []
     for name, field in FLAG_FIELDS.items():
         source = "environment"
@@ -45,9 +57,19 @@ async def flags_in_force(
 
 
 async def set_flag(
-    parts: Parts, caller: Caller, *, creator_id: UUID | None, name: str, value: Any, reason: str
-) -> None:
+    parts: Parts,
+    caller: Caller,
+    *,
+    creator_id: UUID | None,
+    name: str,
+    value: Any,
+    reason: str,
+    receipt: Receipt | None = None,
+    encode: Callable[[tuple[FlagInForce, ...]], str] | None = None,
+) -> tuple[FlagInForce, ...]:
     """Set an override, or take it away with the value None; in force from the next call on.
+
+    Returns every flag as it is then.
 
     Raises Forbidden, NotFound, or InvalidInput for an unknown flag or a value out of bounds.
     """
@@ -62,9 +84,7 @@ async def set_flag(
     now = parts.now()
     async with parts.transaction() as connection:
         if creator_id is not None:
-            found = await (await directory.get_creator(connection, creator_id)).answer()
-            if found is None:
-                raise NotFound("creator")
+            await _require_known(connection, creator_id)
         installation, own = await flags.overrides(connection, scope)
         before = (own if creator_id is not None else installation).get(name)
         if value is None:
@@ -91,3 +111,7 @@ async def set_flag(
                 details={"from": before, "to": value, "reason": reason},
             ),
         )
+        in_force = _in_force(parts, Overrides(*await flags.overrides(connection, scope)))
+        if receipt is not None and encode is not None:
+            await receipt.store(connection, encode(in_force))
+    return in_force

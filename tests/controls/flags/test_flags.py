@@ -175,6 +175,7 @@ BAD: list[tuple[str, Any]] = [
     ("AI_ROLLOUT_STAGE", 0),
     ("AI_ROLLOUT_STAGE", 5),
     ("AI_ROLLOUT_CREATOR", 7),
+    *((name, True) for name in FLAG_FIELDS if name != "ENABLE_AI_CHAT"),
 ]
 
 

@@ -14,25 +14,29 @@ from vaultcrm.controls.limits import (
 )
 from vaultcrm.domain.errors import LimitExceeded
 from vaultcrm.domain.limits import REQUESTS_PER_HOUR, TOKENS_PER_DAY
+from vaultcrm.settings import Settings
 
 NOW = datetime(2026, 11, 20, 18, 30, 15, 500, tzinfo=UTC)
-RESERVED = reservation_for(512, free=False, now=NOW)
+RESERVED = reservation_for(free=False, now=NOW)
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
 def refused(used: dict[str, int], now: datetime = NOW) -> LimitExceeded:
-    reservation = reservation_for(512, free=False, now=now)
+    reservation = reservation_for(free=False, now=now)
     with pytest.raises(LimitExceeded) as error:
         require_reserved(used, reservation, per_hour=100, per_day=100_000, now=now)
     return error.value
 
 
 def test_a_call_reserves_the_prompts_budget_and_the_longest_answer() -> None:
-    assert RESERVED.tokens == PROMPT_TOKEN_BUDGET + 512
+    longest = Settings.model_fields["ai_max_tokens_per_message"].metadata
+    assert RESERVED.tokens == PROMPT_TOKEN_BUDGET + max(
+        bound.le for bound in longest if hasattr(bound, "le")
+    )
 
 
 def test_a_call_that_reaches_no_model_reserves_no_tokens() -> None:
-    assert reservation_for(1024, free=True, now=NOW).tokens == 0
+    assert reservation_for(free=True, now=NOW).tokens == 0
 
 
 def test_a_call_is_counted_in_the_hour_and_the_day_in_which_it_begins() -> None:
@@ -42,7 +46,7 @@ def test_a_call_is_counted_in_the_hour_and_the_day_in_which_it_begins() -> None:
 
 @given(MOMENTS)
 def test_every_moment_lies_in_its_own_hour_and_day(now: datetime) -> None:
-    reservation = reservation_for(512, free=False, now=now)
+    reservation = reservation_for(free=False, now=now)
     assert timedelta() <= now - reservation.hour < timedelta(hours=1)
     assert timedelta() <= now - reservation.day < timedelta(days=1)
 
@@ -72,7 +76,7 @@ def test_a_call_that_has_reserved_both_may_go_on() -> None:
 
 
 def test_a_user_over_the_hourly_limit_is_told_the_limit_and_what_to_do() -> None:
-    error = refused({TOKENS_PER_DAY: 3012})
+    error = refused({TOKENS_PER_DAY: 5024})
     assert error.limit == REQUESTS_PER_HOUR
     assert str(error) == (
         "The limit of 100 drafts an hour is reached. Try again when the hour is over, "
@@ -102,7 +106,7 @@ def test_whoever_waits_as_long_as_told_comes_in_the_next_window_and_not_long_aft
         (refused({TOKENS_PER_DAY: 1}, now), timedelta(hours=1)),
         (refused({REQUESTS_PER_HOUR: 1}, now), timedelta(days=1)),
     ):
-        begun = reservation_for(512, free=False, now=now)
+        begun = reservation_for(free=False, now=now)
         start = begun.hour if error.limit == REQUESTS_PER_HOUR else begun.day
         late = now + timedelta(seconds=error.retry_after) - (start + length)
         assert timedelta() <= late <= timedelta(seconds=1)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaultcrm.domain.channels import SendErrorKind, SendResult, SendStatus
-from vaultcrm.domain.conversation import Author
+from vaultcrm.domain.conversation import Author, Care
 from vaultcrm.domain.errors import InvalidInput
 from vaultcrm.domain.generation import DeliveryStatus
 from vaultcrm.domain.money import Money
@@ -166,6 +166,26 @@ def test_a_message_that_a_person_decided_leaves_although_the_fan_has_written_sin
 ) -> None:
     newer = replace(RECIPIENT, newest_fan_message_id=NEWER)
     assert reason_not_to_send(item(author=author), newer) is None
+
+
+@pytest.mark.parametrize("care", Care)
+@pytest.mark.parametrize("author", [Author.AI_AUTOMATIC, Author.AI_APPROVED, Author.CHATTER])
+def test_nothing_is_sold_to_a_fan_who_needs_care_whoever_decided_it(
+    care: Care, author: Author
+) -> None:
+    reason = reason_not_to_send(item(author=author), replace(RECIPIENT, care=care))
+    assert reason == "selling is stopped in this conversation"
+
+
+@pytest.mark.parametrize("care", Care)
+def test_only_what_a_person_decided_reaches_a_fan_who_needs_care(care: Care) -> None:
+    plain = replace(RECIPE, price=None)
+    bound = {"price": None, "bound_hash": bound_hash(plain)}
+    needing = replace(RECIPIENT, care=care)
+    by_itself = reason_not_to_send(item(author=Author.AI_AUTOMATIC, **bound), needing)
+    assert by_itself == "automatic messages are stopped in this conversation"
+    assert reason_not_to_send(item(author=Author.AI_APPROVED, **bound), needing) is None
+    assert reason_not_to_send(item(author=Author.CHATTER, **bound), needing) is None
 
 
 def failed(kind: SendErrorKind, retry_after: float | None = None) -> SendResult:

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.pipeline.situations import VOICE
+from tests.pipeline.situations import CREATOR, VOICE
+from vaultcrm.controls.limits import PROMPT_TOKEN_BUDGET
 from vaultcrm.domain.errors import InvalidInput
 from vaultcrm.domain.personality import EmojiStyle
 from vaultcrm.pipeline.personality import personality_or_default, revise
+from vaultcrm.pipeline.prompting import estimated_tokens, render_system
 
 
 def faults(**changes: Any) -> dict[str, str]:
@@ -99,9 +101,16 @@ def test_a_list_at_fault_is_named_with_the_place_of_the_entry(field: str, label:
     assert list(faults(**{field: ["fine", 7]})) == [label]
 
 
-def test_entries_and_lists_of_just_the_longest_kind_are_taken() -> None:
-    entries = [f"{n:0200}" for n in range(200)]
-    assert revise(VOICE, {"tone_descriptors": entries}).tone_descriptors == tuple(entries)
+def test_an_entry_and_a_list_of_just_the_longest_kind_are_taken() -> None:
+    for entries in (["x" * 200], [f"{n:03}" for n in range(200)]):
+        assert revise(VOICE, {"tone_descriptors": entries}).tone_descriptors == tuple(entries)
+
+
+def test_a_voice_that_leaves_the_conversation_no_room_in_the_prompt_is_refused() -> None:
+    entries = [f"{n:0197}" for n in range(20)]
+    fitting = revise(VOICE, {"forbidden_words": entries, "system_prompt": "x" * 1_900})
+    assert estimated_tokens(render_system(CREATOR, fitting)) < PROMPT_TOKEN_BUDGET - 900
+    assert list(faults(forbidden_words=entries, system_prompt="x" * 2_100)) == ["systemPrompt"]
 
 
 @pytest.mark.parametrize("value", ["", "   ", "x" * 101, None, 7])
@@ -114,9 +123,10 @@ def test_a_system_prompt_that_is_too_long_is_named(value: Any) -> None:
     assert list(faults(system_prompt=value)) == ["systemPrompt"]
 
 
-def test_texts_of_just_the_longest_kind_are_taken() -> None:
-    revised = revise(VOICE, {"personality_type": "x" * 100, "system_prompt": "x" * 4000})
-    assert (len(revised.personality_type), len(revised.system_prompt)) == (100, 4000)
+@pytest.mark.parametrize(("kind", "prompt"), [("x" * 100, "x" * 4000), ("x", "")])
+def test_texts_of_just_the_longest_and_shortest_kind_are_taken(kind: str, prompt: str) -> None:
+    revised = revise(VOICE, {"personality_type": kind, "system_prompt": prompt})
+    assert (revised.personality_type, revised.system_prompt) == (kind, prompt)
 
 
 def test_all_fields_at_fault_are_named_at_once() -> None:

@@ -228,6 +228,13 @@ def test_the_newest_messages_stay_and_no_more_are_left_out_than_must_be(
         assert tokens_of(one_more) > budget
 
 
+def test_a_prompt_that_needs_just_the_budget_is_whole_and_one_token_less_costs_a_message() -> None:
+    whole = build(RICH)
+    assert build(RICH, token_budget=tokens_of(whole)) == whole
+    cut = build(RICH, token_budget=tokens_of(whole) - 1)
+    assert len(FENCED.findall(cut.turn)) == len(RICH.messages) - 1
+
+
 def test_the_last_message_stays_whatever_the_budget() -> None:
     talk = situation(fan_says("earlier", 5), creator_says("then", 4), fan_says("at last", 3))
     turn = build(talk, token_budget=0).turn

@@ -64,6 +64,8 @@ def check_value(name: str, value: Any) -> Any:
     if field is None:
         known = ", ".join(FLAG_FIELDS)
         raise InvalidInput(FieldProblem("name", f"unknown flag; known flags are {known}"))
+    if isinstance(value, bool) and Settings.model_fields[field].annotation is not bool:
+        raise InvalidInput(FieldProblem("value", f"{name} is not a switch: true is no value of it"))
     try:
         return _adapter(field).validate_python(value)
     except ValidationError as error:

@@ -10,23 +10,27 @@ from datetime import datetime, timedelta
 from vaultcrm.domain.errors import LimitExceeded
 from vaultcrm.domain.limits import REQUESTS_PER_HOUR, TOKENS_PER_DAY, Reservation
 
-PROMPT_TOKEN_BUDGET = 2500
+PROMPT_TOKEN_BUDGET = 4_000
 """The prompt builder cuts history to stay within this many estimated tokens, so that what is
-reserved before the context is known is never less than what one call can use."""
+reserved before the context is known is never less than what one call can use. Rules take about
+1,000, the longest voice 2,000, which leaves 1,000 for the fan and the conversation."""
+
+LONGEST_ANSWER_TOKENS = 1_024
+"""The greatest value of AI_MAX_TOKENS_PER_MESSAGE: what is in force is not known yet either."""
 
 THROTTLE_FROM = 0.9
 """Share of the day's tokens from which calls are slowed."""
 THROTTLE_LONGEST_SECONDS = 3.0
 
 
-def reservation_for(max_tokens: int, *, free: bool, now: datetime) -> Reservation:
+def reservation_for(*, free: bool, now: datetime) -> Reservation:
     """What one draft may use at most: the prompt's budget and the longest answer.
 
     A drafter that calls no model is `free` and reserves no tokens.
     """
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     hour = now.replace(minute=0, second=0, microsecond=0)
-    return Reservation(hour, day, 0 if free else PROMPT_TOKEN_BUDGET + max_tokens)
+    return Reservation(hour, day, 0 if free else PROMPT_TOKEN_BUDGET + LONGEST_ANSWER_TOKENS)
 
 
 def throttle_seconds(used: int, limit: int) -> float:

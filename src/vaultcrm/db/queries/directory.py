@@ -217,6 +217,11 @@ ADD_CONVERSATION = """
     ON CONFLICT (creator_id, channel, external_ref) DO NOTHING
     RETURNING id
 """
+SET_CARE = """
+    UPDATE conversations SET care = %(care)s, care_since = %(now)s
+    WHERE creator_id = %(creator_id)s AND id = %(id)s
+    RETURNING id
+"""
 SET_MODE = """
     UPDATE conversations SET mode = %(mode)s
     WHERE creator_id = %(creator_id)s AND id = %(id)s
@@ -297,6 +302,23 @@ async def set_mode(
     return await send(connection, SET_MODE, params, _records("id"))
 
 
+async def set_care(
+    connection: Connection,
+    creator_id: UUID,
+    conversation_id: UUID,
+    care: str | None,
+    now: datetime,
+) -> Pending[list[Record]]:
+    """Say that a fan needs care, or, with None, that they do not any more."""
+    params = {
+        "creator_id": creator_id,
+        "id": conversation_id,
+        "care": care,
+        "now": None if care is None else now,
+    }
+    return await send(connection, SET_CARE, params, _records("id"))
+
+
 MESSAGES = """
     SELECT m.id, m.conversation_id, m.sender, m.author, m.text, m.price_minor, m.currency,
            m.purchased_at, m.sent_at, m.generation_id
@@ -361,9 +383,15 @@ _TEMPLATE_NAMES = (
     "id", "creator_id", "name", "category", "language", "template_text", "price_minor",
     "performance_stats", "usage_count", "created_at", "updated_at",
 )  # fmt: skip
+# The last row of the page before is looked up by its key: a category and a name of any length would
+# make a cursor of any length.
 TEMPLATES = f"""
     SELECT {_TEMPLATE} FROM ai_message_templates
     WHERE creator_id = ANY(%(creator_ids)s) AND archived_at IS NULL
+      AND (%(after)s::uuid IS NULL
+           OR (creator_id, category, name) >
+              (SELECT l.creator_id, l.category, l.name FROM ai_message_templates l
+               WHERE l.creator_id = %(after_creator)s AND l.id = %(after)s))
     ORDER BY creator_id, category, name
     LIMIT %(limit)s
 """
@@ -379,9 +407,19 @@ ADD_TEMPLATE = f"""
 
 
 async def templates(
-    connection: Connection, creator_ids: list[UUID], limit: int
+    connection: Connection,
+    creator_ids: list[UUID],
+    limit: int,
+    *,
+    after: tuple[UUID, UUID] | None = None,
 ) -> Pending[list[Record]]:
-    params = {"creator_ids": creator_ids, "limit": limit}
+    """Templates by creator, category and name; `after` is creator and id of the last one seen."""
+    params = {
+        "creator_ids": creator_ids,
+        "limit": limit,
+        "after_creator": None if after is None else after[0],
+        "after": None if after is None else after[1],
+    }
     return await send(connection, TEMPLATES, params, _records(*_TEMPLATE_NAMES))
 
 

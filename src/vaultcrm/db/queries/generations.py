@@ -18,16 +18,23 @@ from vaultcrm.domain.ids import new_id
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.safety import Category, Finding, FindingTier, SafetyReport, Verdict
 
+# A message that came in while the model was writing locks the conversation's row and then marks
+# waiting drafts as stale; this locks the same row and then compares its revision. Whichever comes
+# second sees the other, so a draft that missed a message is never taken for a fresh one.
 INSERT = """
     INSERT INTO ai_message_generations
         (creator_id, id, conversation_id, fan_id, chatter_id, generation_type, status,
          generated_message, suggested_price_minor, currency, alternatives, confidence_score,
          reasoning, note, approval_reasons, safety, priority, model, prompt_version,
          personality_version, last_message_id, input_tokens, output_tokens, cached_tokens,
-         cost_micro_usd, created_at)
-    VALUES
-        (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s::jsonb, %s, %s, %s,
-         %s, %s, %s, %s, %s, %s, %s)
+         cost_micro_usd, created_at, stale_at)
+    SELECT c.creator_id, %s, c.id, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s,
+           %s::jsonb, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+           CASE WHEN c.revision <> %s THEN %s::timestamptz END
+    FROM conversations c
+    WHERE c.creator_id = %s AND c.id = %s
+    FOR NO KEY UPDATE OF c
+    RETURNING stale_at
 """
 
 # A draft that the fan has overtaken makes room for the new one.
@@ -72,12 +79,17 @@ DECIDE = f"""
     RETURNING {_COLUMNS}, NULL::text, NULL::text
 """
 
+# A page begins behind the last draft of the page before it, wherever that one has gone since.
 QUEUE = f"""
     SELECT {_COLUMNS}, NULL::text, NULL::text
     FROM ai_message_generations g
     WHERE g.creator_id = ANY(%(creator_ids)s) AND g.status = 'queued'
+      AND (%(priority)s::integer IS NULL
+           OR (g.priority <= %(priority)s
+               AND (g.priority < %(priority)s
+                    OR (g.created_at, g.id) > (%(created_at)s::timestamptz, %(id)s::uuid))))
     ORDER BY g.priority DESC, g.created_at, g.id
-    LIMIT %(limit)s OFFSET %(offset)s
+    LIMIT %(limit)s
 """
 
 CLAIM = f"""
@@ -194,13 +206,17 @@ def _record(row: tuple[Any, ...]) -> GenerationRecord:
     )
 
 
-async def insert(connection: Connection, record: GenerationRecord) -> None:
-    """Save a new generation. Cache writes are counted as input, as they are read in full."""
+async def insert(
+    connection: Connection, record: GenerationRecord, revision: int
+) -> Pending[datetime | None]:
+    """Save a new generation; the answer is since when it is stale, or None.
+
+    It is stale from the start when the conversation, at `revision` when the draft was asked for,
+    has gone on since. Cache writes are counted as input, as they are read in full.
+    """
     price = record.suggested_price
     params = (
-        record.creator_id,
         record.id,
-        record.conversation_id,
         record.fan_id,
         record.chatter_id,
         record.generation_type.value,
@@ -224,8 +240,12 @@ async def insert(connection: Connection, record: GenerationRecord) -> None:
         record.usage.cache_read,
         record.cost_micro_usd,
         record.created_at,
+        revision,
+        record.created_at if record.status is GenerationStatus.QUEUED else None,
+        record.creator_id,
+        record.conversation_id,
     )
-    await run(connection, INSERT, params)
+    return await send(connection, INSERT, params, lambda rows: rows[0][0] if rows else None)
 
 
 async def insert_usage(connection: Connection, record: GenerationRecord, purpose: str) -> None:
@@ -310,10 +330,24 @@ async def decide(
 
 
 async def queue_page(
-    connection: Connection, creator_ids: list[UUID], *, limit: int, offset: int
+    connection: Connection,
+    creator_ids: list[UUID],
+    *,
+    limit: int,
+    after: tuple[int, datetime, UUID] | None = None,
 ) -> Pending[tuple[GenerationRecord, ...]]:
-    """Waiting drafts of some creators, the most urgent first."""
-    params = {"creator_ids": creator_ids, "limit": limit, "offset": offset}
+    """Waiting drafts of some creators, the most urgent first.
+
+    `after` is priority, creation and id of the last draft of the page before this one.
+    """
+    priority, created_at, generation_id = after or (None, None, None)
+    params = {
+        "creator_ids": creator_ids,
+        "limit": limit,
+        "priority": priority,
+        "created_at": created_at,
+        "id": generation_id,
+    }
     return await send(connection, QUEUE, params, _read_all)
 
 

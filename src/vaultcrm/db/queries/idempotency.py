@@ -1,6 +1,8 @@
 """Idempotency keys: the answer is stored in the transaction of the effect that it tells of.
 
 So a key without an answer means that nothing was done, or that somebody is doing it right now.
+Whoever holds a key is known by the moment they took it: a holder that was given up and comes back
+late can neither store an answer nor let go of what is another's by now.
 """
 
 from dataclasses import dataclass
@@ -28,12 +30,15 @@ READ = """
 
 STORE = """
     UPDATE idempotency_keys SET status_code = %(status_code)s, response = %(response)s
-    WHERE user_id = %(user_id)s AND key = %(key)s
+    WHERE user_id = %(user_id)s AND key = %(key)s AND created_at = %(held_since)s
+      AND response IS NULL
+    RETURNING key
 """
 
 RELEASE = """
     DELETE FROM idempotency_keys
-    WHERE user_id = %(user_id)s AND key = %(key)s AND response IS NULL
+    WHERE user_id = %(user_id)s AND key = %(key)s AND created_at = %(held_since)s
+      AND response IS NULL
 """
 
 
@@ -56,7 +61,7 @@ def _read(rows: Rows) -> StoredAnswer | None:
 async def hold(
     connection: Connection, user_id: UUID, key: str, request_hash: bytes, now: datetime
 ) -> bool:
-    """Take a key; False when it is taken or answered already."""
+    """Take a key, held since `now`; False when it is taken or answered already."""
     params = {
         "user_id": user_id,
         "key": key,
@@ -72,12 +77,25 @@ async def read(connection: Connection, user_id: UUID, key: str) -> StoredAnswer 
 
 
 async def store(
-    connection: Connection, user_id: UUID, key: str, status_code: int, response: str
-) -> None:
-    params = {"user_id": user_id, "key": key, "status_code": status_code, "response": response}
-    await run(connection, STORE, params)
+    connection: Connection,
+    user_id: UUID,
+    key: str,
+    held_since: datetime,
+    *,
+    status_code: int,
+    response: str,
+) -> bool:
+    """Store the answer; False when the key is another's by now, and so is the effect."""
+    params = {
+        "user_id": user_id,
+        "key": key,
+        "held_since": held_since,
+        "status_code": status_code,
+        "response": response,
+    }
+    return await (await send(connection, STORE, params, bool)).answer()
 
 
-async def release(connection: Connection, user_id: UUID, key: str) -> None:
+async def release(connection: Connection, user_id: UUID, key: str, held_since: datetime) -> None:
     """Let a key go whose request failed, so that it may be tried again."""
-    await run(connection, RELEASE, {"user_id": user_id, "key": key})
+    await run(connection, RELEASE, {"user_id": user_id, "key": key, "held_since": held_since})

@@ -64,7 +64,8 @@ NOTE_FAN_MESSAGE = """
         last_fan_message_at = GREATEST(last_fan_message_at, %(sent_at)s),
         waiting_since = COALESCE(waiting_since, %(sent_at)s),
         unread_count = unread_count + 1,
-        care = COALESCE(%(care)s, care),
+        revision = revision + 1,
+        care = CASE WHEN care = 'possible_minor' THEN care ELSE COALESCE(%(care)s, care) END,
         care_since = CASE WHEN care IS NULL AND %(care)s::text IS NOT NULL THEN %(now)s
                           ELSE care_since END
     WHERE creator_id = %(creator_id)s AND id = %(conversation_id)s
@@ -73,7 +74,7 @@ NOTE_FAN_MESSAGE = """
 NOTE_CREATOR_MESSAGE = """
     UPDATE conversations
     SET last_message_at = GREATEST(last_message_at, %(sent_at)s), waiting_since = NULL,
-        unread_count = 0
+        unread_count = 0, revision = revision + 1
     WHERE creator_id = %(creator_id)s AND id = %(conversation_id)s
 """
 
@@ -84,9 +85,13 @@ NOTE_PURCHASE = """
     RETURNING generation_id, price_minor, currency
 """
 
+# A fan whose first purchase this is takes its currency; later ones in another currency are kept
+# with their message and not added up, as nobody here knows a rate.
 ADD_LIFETIME_VALUE = """
-    UPDATE fans SET lifetime_value_minor = lifetime_value_minor + %(minor)s
+    UPDATE fans
+    SET lifetime_value_minor = lifetime_value_minor + %(minor)s, currency = %(currency)s
     WHERE creator_id = %(creator_id)s AND id = %(fan_id)s
+      AND (currency = %(currency)s OR lifetime_value_minor = 0)
     RETURNING lifetime_value_minor, currency
 """
 
@@ -245,7 +250,10 @@ async def note_fan_message(
     care: Care | None,
     now: datetime,
 ) -> None:
-    """The fan waits from now on; a sign that calls for care stays until a person takes it away."""
+    """The fan waits from now on; a sign that calls for care stays until a person takes it away.
+
+    That a fan may be a minor outlasts distress, which may also pass.
+    """
     params = {
         "creator_id": creator_id,
         "conversation_id": conversation_id,
@@ -270,7 +278,7 @@ async def note_purchase(
     thread: Thread,
     event: InboundEvent,
 ) -> tuple[UUID | None, Money] | None:
-    """Mark a message as bought and add to the fan's lifetime value and tier.
+    """Mark a message as bought and add to the fan's lifetime value and tier, in one currency.
 
     Returns the generation behind the message, if any, and the amount; None when the message is
     unknown or was bought before.
@@ -296,11 +304,12 @@ async def note_purchase(
         await send(
             connection,
             ADD_LIFETIME_VALUE,
-            fan | {"minor": amount.minor},
-            lambda rows: Money(rows[0][0], rows[0][1]),
+            fan | {"minor": amount.minor, "currency": amount.currency},
+            lambda rows: Money(rows[0][0], rows[0][1]) if rows else None,
         )
     ).answer()
-    await run(connection, SET_TIER, fan | {"tier": tier_of(value).value})
+    if value is not None:
+        await run(connection, SET_TIER, fan | {"tier": tier_of(value).value})
     return generation_id, amount
 
 

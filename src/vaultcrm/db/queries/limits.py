@@ -4,9 +4,10 @@ The reservation itself is part of the one statement of `vaultcrm.db.queries.open
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
-from vaultcrm.db.pending import Connection, run
+from vaultcrm.db.pending import Connection, Pending, run, send
 from vaultcrm.domain.limits import EVERYBODY, REQUESTS_PER_HOUR, TOKENS_PER_DAY, Reservation
 
 SETTLE = """
@@ -50,3 +51,15 @@ async def give_back(
         "tokens": reservation.tokens,
     }
     await run(connection, GIVE_BACK, params)
+
+
+USED_TODAY = """
+    SELECT used FROM limit_counters
+    WHERE kind = %(per_day)s AND subject = %(everybody)s AND window_start = %(day)s
+"""
+
+
+async def used_today(connection: Connection, day: datetime) -> Pending[int]:
+    """Tokens that everybody together has used or reserved in the day that begins at `day`."""
+    params = {"per_day": TOKENS_PER_DAY, "everybody": EVERYBODY, "day": day}
+    return await send(connection, USED_TODAY, params, lambda rows: int(rows[0][0]) if rows else 0)

@@ -14,9 +14,9 @@ from vaultcrm.domain.people import SYSTEM_USER_ID, Caller, Credential
 # Each counter goes up only if it stays within its ceiling, so the row that comes back is the proof
 # of the reservation, however many calls there are at once. The ceilings are the flags in force,
 # read in this statement because nothing is known before it. Requests count for the chatter that a
-# program acts for, else for the caller; automatic drafts count for the creator. Rows are locked in the order of `kind`, the same for
-# everybody, so that no two calls can deadlock. Only reference and local tables take part: on a
-# cluster this runs on the coordinator.
+# program acts for, else for the caller; automatic drafts count for the creator. Rows are locked in
+# the order of `kind`, the same for everybody, so that no two calls can deadlock. Only reference and
+# local tables take part: on a cluster this runs on the coordinator.
 _OPEN = """
     WITH caller AS (
         SELECT {caller_columns} AS creator_ids {found_by}
@@ -25,7 +25,7 @@ _OPEN = """
         FROM flag_overrides o
         WHERE o.creator_id IN (%(nil)s, %(creator_id)s)
     ), ceilings AS (
-        SELECT name, (value #>> '{{}}')::numeric::bigint AS ceiling, general
+        SELECT name, LEAST((value #>> '{{}}')::numeric, {no_limit})::bigint AS ceiling, general
         FROM flags WHERE jsonb_typeof(value) = 'number'
     ), wanted (kind, subject, window_start, amount, ceiling) AS (
         SELECT %(per_hour)s,
@@ -62,8 +62,11 @@ _OPEN = """
            (SELECT jsonb_object_agg(kind, used) FROM reserved)
     FROM caller
 """
-OPEN_BY_TOKEN = _OPEN.format(caller_columns=CALLER_COLUMNS, found_by=BY_TOKEN)
-OPEN_BY_USER = _OPEN.format(caller_columns=CALLER_COLUMNS, found_by=BY_USER)
+NO_LIMIT = 2**63 - 1
+"""The greatest ceiling that the counters can hold; a flag or setting beyond it means the same."""
+
+OPEN_BY_TOKEN = _OPEN.format(caller_columns=CALLER_COLUMNS, found_by=BY_TOKEN, no_limit=NO_LIMIT)
+OPEN_BY_USER = _OPEN.format(caller_columns=CALLER_COLUMNS, found_by=BY_USER, no_limit=NO_LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +115,8 @@ async def open_generation(
         "hour": reservation.hour,
         "day": reservation.day,
         "tokens": reservation.tokens,
-        "per_hour_ceiling": per_hour_ceiling,
-        "per_day_ceiling": per_day_ceiling,
+        "per_hour_ceiling": min(per_hour_ceiling, NO_LIMIT),
+        "per_day_ceiling": min(per_day_ceiling, NO_LIMIT),
     }
     return await send(
         connection, OPEN_BY_TOKEN if by_token else OPEN_BY_USER, params, _read_opening

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Pending, Rows, run, send
-from vaultcrm.domain.conversation import Author
+from vaultcrm.domain.conversation import Author, Care
 from vaultcrm.domain.generation import DeliveryStatus
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.outbox import OutboxItem, Recipient
@@ -51,7 +51,8 @@ RECIPIENT = """
     SELECT c.channel, c.external_ref, f.id, f.handle,
            (SELECT m.id FROM messages m
              WHERE m.creator_id = c.creator_id AND m.conversation_id = c.id AND m.sender = 'fan'
-             ORDER BY m.sent_at DESC, m.id DESC LIMIT 1)
+             ORDER BY m.sent_at DESC, m.id DESC LIMIT 1),
+           c.care
     FROM conversations c
     JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
     WHERE c.creator_id = %(creator_id)s AND c.id = %(conversation_id)s
@@ -82,7 +83,12 @@ def _read_item(rows: Rows) -> OutboxItem | None:
 
 
 def _read_recipient(rows: Rows) -> Recipient | None:
-    return Recipient(*rows[0]) if rows else None
+    if not rows:
+        return None
+    channel, conversation_ref, fan_id, fan_handle, newest, care = rows[0]
+    return Recipient(
+        channel, conversation_ref, fan_id, fan_handle, newest, None if care is None else Care(care)
+    )
 
 
 def _read_changed(rows: Rows) -> bool:

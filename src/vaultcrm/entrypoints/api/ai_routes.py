@@ -8,19 +8,27 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic_core import to_json
 
-from vaultcrm.controls.auth import acting_chatter, credential_from_header, require_creator
+from vaultcrm.controls.auth import acting_chatter
 from vaultcrm.db.queries import generations
 from vaultcrm.domain.generation import GenerationRecord
 from vaultcrm.domain.people import Credential
 from vaultcrm.entrypoints.api.context import (
     CallerDep,
+    CredentialDep,
     PartsDep,
     caller_of,
+    creators_asked_for,
     json_response,
     once,
-    parts_of,
 )
-from vaultcrm.entrypoints.api.paging import Cursor, Limit, decode_cursor, encode_cursor
+from vaultcrm.entrypoints.api.paging import (
+    Cursor,
+    Limit,
+    decode_cursor,
+    encode_cursor,
+    moment,
+    place,
+)
 from vaultcrm.entrypoints.api.schemas import (
     ApproveIn,
     ApproveOut,
@@ -39,7 +47,6 @@ from vaultcrm.workflows.decide_approval import (
     DecisionRequest,
     claim,
     decide_approval,
-    visible_creators,
 )
 from vaultcrm.workflows.generate_message import GenerateRequest, generate_message
 from vaultcrm.workflows.parts import Receipt
@@ -55,10 +62,10 @@ def encode_generation(record: GenerationRecord) -> str:
 
 
 @router.post("/generate", response_model=GenerationOut)
-async def generate(request: Request, body: GenerateIn) -> Response:
+async def generate(
+    request: Request, body: GenerateIn, parts: PartsDep, credential: CredentialDep
+) -> Response:
     """Draft a message. What happens to it next is in `status` and `approvalReasons`."""
-    parts = parts_of(request)
-    credential = credential_from_header(request.headers.get("authorization"))
     wanted = GenerateRequest(
         creator_id=body.creator_id,
         conversation_id=body.conversation_id,
@@ -114,18 +121,21 @@ async def queue(
     creator_id: Annotated[UUID | None, Query(alias="creatorId")] = None,
 ) -> Response:
     """Waiting drafts, the most urgent first."""
-    start = decode_cursor(cursor, int)
-    offset = 0 if start is None else max(0, start[0])
+    after = decode_cursor(cursor, place, moment, UUID)
     async with parts.pool.connection() as connection:
-        if creator_id is None:
-            creator_ids = await visible_creators(connection, caller)
-        else:
-            require_creator(caller, creator_id)
-            creator_ids = [creator_id]
-        sent = await generations.queue_page(connection, creator_ids, limit=limit + 1, offset=offset)
+        creator_ids = await creators_asked_for(connection, caller, creator_id)
+        sent = await generations.queue_page(
+            connection,
+            creator_ids,
+            limit=limit + 1,
+            after=None if after is None else (after[0], after[1], after[2]),
+        )
         records = await sent.answer()
-    items = [GenerationOut.of(record).model_dump(by_alias=True) for record in records[:limit]]
-    following = encode_cursor(offset + limit) if len(records) > limit else None
+    shown = records[:limit]
+    items = [GenerationOut.of(record).model_dump(by_alias=True) for record in shown]
+    following = None
+    if len(records) > limit:
+        following = encode_cursor(shown[-1].priority, shown[-1].created_at, shown[-1].id)
     return Response(
         to_json({"items": items, "nextCursor": following}), media_type="application/json"
     )
@@ -136,9 +146,18 @@ async def claim_draft(
     request: Request, body: ClaimIn, parts: PartsDep, caller: CallerDep
 ) -> Response:
     """Hold a waiting draft for five minutes, so that others leave it alone: a given or the next."""
-    record = await claim(parts, caller, body.generation_id, CLAIM_LEASE)
-    held = "null" if record is None else encode_generation(record)
-    return json_response(f'{{"generation":{held}}}')
+
+    def encode(record: GenerationRecord | None) -> str:
+        held = "null" if record is None else encode_generation(record)
+        return f'{{"generation":{held}}}'
+
+    async def work(receipt: Receipt | None) -> Response:
+        record = await claim(
+            parts, caller, body.generation_id, CLAIM_LEASE, receipt=receipt, encode=encode
+        )
+        return json_response(encode(record))
+
+    return await once(request, parts, caller.user_id, work)
 
 
 @router.post("/feedback", response_model=FeedbackOut)

@@ -8,10 +8,18 @@ from uuid import UUID
 from fastapi import Depends, Request
 from fastapi.responses import Response
 
-from vaultcrm.controls.auth import credential_from_header
-from vaultcrm.db.queries import access, idempotency
-from vaultcrm.domain.errors import Conflict, FieldProblem, InvalidInput, Unauthenticated
-from vaultcrm.domain.people import Caller
+from vaultcrm.controls.auth import credential_from_header, require_creator
+from vaultcrm.db.pending import Connection
+from vaultcrm.db.queries import access, directory, idempotency
+from vaultcrm.domain.errors import (
+    Conflict,
+    FieldProblem,
+    InvalidInput,
+    NotFound,
+    Unauthenticated,
+)
+from vaultcrm.domain.people import Caller, Credential
+from vaultcrm.workflows.decide_approval import visible_creators
 from vaultcrm.workflows.parts import Parts, Receipt
 
 LONGEST_KEY = 255
@@ -21,10 +29,15 @@ def parts_of(request: Request) -> Parts:
     return cast("Parts", request.app.state.parts)
 
 
+def credential_of(request: Request) -> Credential:
+    """The bearer token, not looked at yet; raises Unauthenticated when there is none."""
+    return credential_from_header(request.headers.get("authorization"))
+
+
 async def caller_of(request: Request) -> Caller:
     """The caller behind the bearer token; raises Unauthenticated."""
     parts = parts_of(request)
-    credential = credential_from_header(request.headers.get("authorization"))
+    credential = credential_of(request)
     async with parts.pool.connection() as connection:
         sent = await access.find_caller(connection, credential, parts.now())
         caller = await sent.answer()
@@ -33,8 +46,24 @@ async def caller_of(request: Request) -> Caller:
     return caller
 
 
+async def creators_asked_for(
+    connection: Connection, caller: Caller, creator_id: UUID | None
+) -> list[UUID]:
+    """The one creator that is asked for, or all that the caller may see.
+
+    Raises NotFound for a creator that is not there or not the caller's.
+    """
+    if creator_id is None:
+        return await visible_creators(connection, caller)
+    require_creator(caller, creator_id)
+    if await (await directory.get_creator(connection, creator_id)).answer() is None:
+        raise NotFound("creator")
+    return [creator_id]
+
+
 PartsDep = Annotated[Parts, Depends(parts_of)]
 CallerDep = Annotated[Caller, Depends(caller_of)]
+CredentialDep = Annotated[Credential, Depends(credential_of)]
 
 
 def json_response(body: str, status_code: int = 200) -> Response:
@@ -61,16 +90,17 @@ async def once(
         )
     body = await request.body()
     fingerprint = hashlib.sha256(request.url.path.encode() + b"\n" + body).digest()
+    receipt = Receipt(user_id, key, parts.now())
     async with parts.pool.connection() as connection:
-        held = await idempotency.hold(connection, user_id, key, fingerprint, parts.now())
+        held = await idempotency.hold(connection, user_id, key, fingerprint, receipt.held_since)
         stored = None if held else await idempotency.read(connection, user_id, key)
     if not held:
         return _repeat(stored, fingerprint)
     try:
-        return await work(Receipt(user_id, key))
+        return await work(receipt)
     except BaseException:
         async with parts.pool.connection() as connection:
-            await idempotency.release(connection, user_id, key)
+            await idempotency.release(connection, user_id, key, receipt.held_since)
         raise
 
 

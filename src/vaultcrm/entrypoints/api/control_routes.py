@@ -8,11 +8,19 @@ from fastapi.responses import JSONResponse, Response
 from psycopg import Error as DatabaseError
 from psycopg_pool import PoolTimeout
 
-from vaultcrm.controls.auth import require_creator, require_role
+from vaultcrm.controls.auth import require_role
 from vaultcrm.db.queries import audit
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Role
-from vaultcrm.entrypoints.api.context import CallerDep, PartsDep, json_response, once, parts_of
+from vaultcrm.entrypoints.api.context import (
+    CallerDep,
+    PartsDep,
+    creators_asked_for,
+    json_response,
+    once,
+    parts_of,
+)
+from vaultcrm.entrypoints.api.fields import Line
 from vaultcrm.entrypoints.api.paging import Cursor, Limit, decode_cursor, encode_cursor, page
 from vaultcrm.entrypoints.api.schemas import (
     AuditOut,
@@ -23,10 +31,9 @@ from vaultcrm.entrypoints.api.schemas import (
     HealthOut,
     WebhookOut,
 )
-from vaultcrm.workflows.decide_approval import visible_creators
 from vaultcrm.workflows.parts import Receipt
 from vaultcrm.workflows.receive_message import accept_webhook
-from vaultcrm.workflows.set_flag import flags_in_force, set_flag
+from vaultcrm.workflows.set_flag import FlagInForce, flags_in_force, set_flag
 
 router = APIRouter()
 
@@ -38,11 +45,14 @@ async def get_flags(
     creator_id: Annotated[UUID | None, Query(alias="creatorId")] = None,
 ) -> FlagPage:
     """Every flag with its value in force, for one creator or the whole installation."""
-    found = await flags_in_force(parts, caller, creator_id)
+    return _flag_page(await flags_in_force(parts, caller, creator_id))
+
+
+def _flag_page(flags: tuple[FlagInForce, ...]) -> FlagPage:
     return FlagPage(
         items=[
             FlagOut.model_validate({"name": f.name, "value": f.value, "source": f.source})
-            for f in found
+            for f in flags
         ]
     )
 
@@ -51,21 +61,21 @@ async def get_flags(
 async def post_flag(request: Request, body: FlagIn, parts: PartsDep, caller: CallerDep) -> Response:
     """Override a flag at run time, or take an override away. Each change is audited."""
 
+    def encode(flags: tuple[FlagInForce, ...]) -> str:
+        return _flag_page(flags).model_dump_json(by_alias=True)
+
     async def work(receipt: Receipt | None) -> Response:
-        await set_flag(
+        in_force = await set_flag(
             parts,
             caller,
             creator_id=body.creator_id,
             name=body.name,
             value=body.value,
             reason=body.reason,
+            receipt=receipt,
+            encode=encode,
         )
-        found = await get_flags(parts, caller, body.creator_id)
-        answer = found.model_dump_json(by_alias=True)
-        if receipt is not None:
-            async with parts.pool.connection() as connection:
-                await receipt.store(connection, answer)
-        return json_response(answer)
+        return json_response(encode(in_force))
 
     return await once(request, parts, caller.user_id, work)
 
@@ -82,13 +92,9 @@ async def get_audit(
     require_role(caller, Role.ADMIN, Role.MANAGER)
     before = decode_cursor(cursor, UUID)
     async with parts.pool.connection() as connection:
-        if creator_id is not None:
-            require_creator(caller, creator_id)
-            creator_ids = [creator_id]
-        else:
-            creator_ids = await visible_creators(connection, caller)
-            if caller.role is Role.ADMIN:
-                creator_ids.append(NIL)
+        creator_ids = await creators_asked_for(connection, caller, creator_id)
+        if creator_id is None and caller.role is Role.ADMIN:
+            creator_ids.append(NIL)
         sent = await audit.page(
             connection,
             creator_ids,
@@ -100,7 +106,7 @@ async def get_audit(
 
 
 @router.post("/api/webhooks/{channel}/{creator_handle}", tags=["Webhooks"], status_code=202)
-async def webhook(request: Request, channel: str, creator_handle: str) -> WebhookOut:
+async def webhook(request: Request, channel: Line, creator_handle: Line) -> WebhookOut:
     """What a platform tells us. Kept first, answered, then worked through."""
     body = await request.body()
     new = await accept_webhook(parts_of(request), channel, creator_handle, request.headers, body)

@@ -17,10 +17,24 @@ from vaultcrm.domain.conversation import Care, Mode
 from vaultcrm.domain.errors import Conflict, NotFound
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.people import Caller, Role, tier_of
-from vaultcrm.entrypoints.api.context import CallerDep, PartsDep, json_response, once
+from vaultcrm.entrypoints.api.context import (
+    CallerDep,
+    PartsDep,
+    creators_asked_for,
+    json_response,
+    once,
+)
 from vaultcrm.entrypoints.api.fields import Schema
-from vaultcrm.entrypoints.api.paging import Cursor, Limit, decode_cursor, encode_cursor, page
+from vaultcrm.entrypoints.api.paging import (
+    Cursor,
+    Limit,
+    decode_cursor,
+    encode_cursor,
+    moment,
+    page,
+)
 from vaultcrm.entrypoints.api.schemas import (
+    CareIn,
     ConversationIn,
     ConversationOut,
     ConversationPage,
@@ -48,16 +62,6 @@ router = APIRouter(prefix="/api", tags=["Directory"])
 OneCreator = Annotated[
     UUID | None, Query(alias="creatorId", description="only what belongs to this creator")
 ]
-
-
-async def _creators_asked_for(
-    connection: Connection, caller: Caller, creator_id: UUID | None
-) -> list[UUID]:
-    """The one creator that is asked for, or all that the caller may see; raises NotFound."""
-    if creator_id is None:
-        return await visible_creators(connection, caller)
-    require_creator(caller, creator_id)
-    return [creator_id]
 
 
 async def _create(
@@ -155,7 +159,7 @@ async def list_fans(
     """Fans of the creators that you may act for."""
     after = decode_cursor(cursor, UUID, UUID)
     async with parts.pool.connection() as connection:
-        creator_ids = await _creators_asked_for(connection, caller, creator_id)
+        creator_ids = await creators_asked_for(connection, caller, creator_id)
         sent = await directory.fans(
             connection,
             creator_ids,
@@ -236,7 +240,7 @@ async def list_conversations(
     """Conversations, the latest message first; those without a message come last."""
     before = decode_cursor(cursor, _moment, UUID)
     async with parts.pool.connection() as connection:
-        creator_ids = await _creators_asked_for(connection, caller, creator_id)
+        creator_ids = await creators_asked_for(connection, caller, creator_id)
         sent = await directory.conversations(
             connection,
             creator_ids,
@@ -253,7 +257,7 @@ def _conversation_cursor(row: Mapping[str, Any]) -> str:
 
 def _moment(text: str) -> datetime | str:
     """A time out of a cursor; the database's own word for "before all time" passes through."""
-    return text if text == _NEVER else datetime.fromisoformat(text)
+    return text if text == _NEVER else moment(text)
 
 
 _NEVER = "-infinity"
@@ -330,6 +334,40 @@ async def set_mode(
     )
 
 
+@router.post("/conversations/{conversation_id}/care", response_model=ConversationOut)
+async def set_care(
+    request: Request, conversation_id: UUID, body: CareIn, parts: PartsDep, caller: CallerDep
+) -> Response:
+    """Stop selling and automation for a fan who needs care, or, as a manager, let them go on."""
+    if body.care is None:
+        require_role(caller, Role.MANAGER, Role.ADMIN, Role.SERVICE)
+
+    async def change(connection: Connection) -> dict[str, Any]:
+        care = None if body.care is None else body.care.value
+        sent = await directory.set_care(
+            connection, body.creator_id, conversation_id, care, parts.now()
+        )
+        _one(await sent.answer(), "conversation")
+        await audit.record(
+            connection,
+            AuditEntry(
+                creator_id=body.creator_id,
+                actor_id=caller.user_id,
+                action=AuditAction.CARE_CHANGED,
+                subject_type="conversation",
+                subject_id=str(conversation_id),
+                at=parts.now(),
+                details={"care": care, "reason": body.reason},
+            ),
+        )
+        found = await directory.get_conversation(connection, [body.creator_id], conversation_id)
+        return _one(await found.answer(), "conversation")
+
+    return await _create(
+        request, parts, caller, body.creator_id, ConversationOut, change, status=200
+    )
+
+
 @router.get("/conversations/{conversation_id}/messages", response_model=MessagePage)
 async def list_messages(
     parts: PartsDep,
@@ -339,7 +377,7 @@ async def list_messages(
     cursor: Cursor = None,
 ) -> Response:
     """Messages of a conversation, the newest first."""
-    before = decode_cursor(cursor, datetime.fromisoformat, UUID)
+    before = decode_cursor(cursor, moment, UUID)
     async with parts.pool.connection() as connection:
         creator_ids = await visible_creators(connection, caller)
         found = await directory.get_conversation(connection, creator_ids, conversation_id)
@@ -391,13 +429,24 @@ async def add_message(
 
 @router.get("/templates", response_model=TemplatePage)
 async def list_templates(
-    parts: PartsDep, caller: CallerDep, creator_id: OneCreator = None
+    parts: PartsDep,
+    caller: CallerDep,
+    limit: Limit = 200,
+    cursor: Cursor = None,
+    creator_id: OneCreator = None,
 ) -> Response:
-    """Message templates, up to 200."""
+    """Message templates, by creator, category and name."""
+    after = decode_cursor(cursor, UUID, UUID)
     async with parts.pool.connection() as connection:
-        creator_ids = await _creators_asked_for(connection, caller, creator_id)
-        rows = await (await directory.templates(connection, creator_ids, 200)).answer()
-    return page(TemplateOut, rows, 200, lambda row: encode_cursor(row["id"]))
+        creator_ids = await creators_asked_for(connection, caller, creator_id)
+        sent = await directory.templates(
+            connection,
+            creator_ids,
+            limit + 1,
+            after=None if after is None else (after[0], after[1]),
+        )
+        rows = await sent.answer()
+    return page(TemplateOut, rows, limit, lambda row: encode_cursor(row["creator_id"], row["id"]))
 
 
 @router.post("/templates", response_model=TemplateOut, status_code=201)

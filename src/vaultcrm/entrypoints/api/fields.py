@@ -1,11 +1,16 @@
 """Field types that every schema shares: what may never reach the database is refused here."""
 
+import unicodedata
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 
 LONGEST_TEXT = 10_000
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+"""Times outside of these two are mistakes, and some could be stored but never be read again."""
 
 
 def _storable(value: str) -> str:
@@ -25,13 +30,29 @@ def _not_blank(value: str) -> str:
     return value
 
 
+def _one_line(value: str) -> str:
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        raise ValueError("must be one line without control characters")
+    return value
+
+
+def _likely(value: datetime) -> datetime:
+    if not EARLIEST <= value < LATEST:
+        raise ValueError(f"must be between the years {EARLIEST.year} and {LATEST.year}")
+    return value
+
+
 Line = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200),
     AfterValidator(_storable),
+    AfterValidator(_one_line),
     AfterValidator(_not_blank),
 ]
 """One line of text: a name, a handle, a label."""
+
+Time = Annotated[AwareDatetime, AfterValidator(_likely)]
+"""A moment with its offset from UTC."""
 
 Text = Annotated[
     str,

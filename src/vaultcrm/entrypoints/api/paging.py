@@ -1,7 +1,6 @@
 """Pages of lists: `{"items": […], "nextCursor": … | null}` with an opaque cursor."""
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -13,7 +12,7 @@ from fastapi.responses import Response
 from pydantic_core import to_json
 
 from vaultcrm.domain.errors import FieldProblem, InvalidInput
-from vaultcrm.entrypoints.api.fields import Schema
+from vaultcrm.entrypoints.api.fields import EARLIEST, LATEST, Schema
 
 Limit = Annotated[int, Query(ge=1, le=200, description="items a page")]
 Cursor = Annotated[
@@ -33,9 +32,27 @@ def decode_cursor(cursor: str | None, *kinds: Callable[[str], Any]) -> tuple[Any
         return None
     try:
         texts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise ValueError("a cursor is a list of texts")
         return tuple(kind(text) for kind, text in zip(kinds, texts, strict=True))
-    except (binascii.Error, ValueError, TypeError):
+    except ValueError:
         raise InvalidInput(FieldProblem("cursor", "is not a cursor of this list")) from None
+
+
+def moment(text: str) -> datetime:
+    """A time out of a cursor; raises ValueError."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None or not EARLIEST <= time < LATEST:
+        raise ValueError("no row of ours is of that time")
+    return time
+
+
+def place(text: str) -> int:
+    """A number out of a cursor, small enough for a column; raises ValueError."""
+    number = int(text)
+    if abs(number) >= 2**31:
+        raise ValueError("no row of ours has that number")
+    return number
 
 
 def page(

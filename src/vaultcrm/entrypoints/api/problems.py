@@ -7,15 +7,19 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
 from vaultcrm.domain import errors
+from vaultcrm.entrypoints.api.schemas import Problem
 
 PROBLEM_TYPE = "/problems/"
 MEDIA_TYPE = "application/problem+json"
+LONGEST_ECHO = 200
+UNREADABLE = "is not valid JSON in UTF-8"
 
 STATUS: Mapping[type[errors.VaultError], HTTPStatus] = {
     errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -102,6 +106,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == HTTPStatus.BAD_REQUEST:
+            return problem_of(errors.InvalidInput(errors.FieldProblem("body", UNREADABLE)))
         status = HTTPStatus(error.status_code)
         slug = status.phrase.lower().replace(" ", "-")
         return problem(status, slug, str(error.detail), headers=error.headers)
@@ -116,15 +122,95 @@ def install(app: FastAPI) -> None:
             headers={"Retry-After": "2"},
         )
 
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        """Starlette raises the error again after this answer, so the server's log has it."""
+        return problem(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            errors.VaultError.slug,
+            "Something went wrong here, and it is noted in the server's log. Try again, or tell "
+            "whoever runs this server.",
+        )
+
+    _document(app)
+
+
+_ANY = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+_CHANGING = (HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+_SPECIAL: Mapping[str, tuple[HTTPStatus, ...]] = {
+    "/api/ai/generate": (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    ),
+    "/api/audit": (HTTPStatus.FORBIDDEN,),
+}
+
+
+def _document(app: FastAPI) -> None:
+    """Say in the OpenAPI document which problems each operation below /api may answer."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _documented(
+                get_openapi(
+                    title=app.title,
+                    version=app.version,
+                    description=app.description,
+                    routes=app.routes,
+                )
+            )
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
+
+
+def _documented(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with `Problem` in the place of FastAPI's own form of errors."""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            operation["responses"].pop("422", None)
+            if not path.startswith("/api/"):
+                continue
+            statuses = {*_ANY, *_SPECIAL.get(path, ()), *(_CHANGING if method == "post" else ())}
+            for status in sorted(statuses):
+                operation["responses"][str(status.value)] = {
+                    "description": status.phrase,
+                    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                }
+    schemas = document["components"]["schemas"]
+    for theirs in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(theirs, None)
+    ours = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= ours.pop("$defs", {})
+    schemas["Problem"] = ours
+    return document
+
 
 def _field_problem(item: Mapping[str, Any]) -> dict[str, str]:
     """One finding of pydantic's, without the value that was found at fault."""
-    path = [str(part) for part in item["loc"]]
+    path = [_shown(str(part)) for part in item["loc"]]
     if path and path[0] in {"body", "query", "path", "header"}:
         path = path[1:] or path
-    if item["type"] == "json_invalid":
-        return {"field": "body", "reason": "is not valid JSON"}
-    if item["type"] == "extra_forbidden":
-        return {"field": ".".join(path), "reason": "is not a known field"}
-    reason = str(item["msg"]).removeprefix("Value error, ")
-    return {"field": ".".join(path), "reason": reason.encode("utf-8", "replace").decode()}
+    field = ".".join(path)
+    match item["type"]:
+        case "json_invalid":
+            return {"field": "body", "reason": UNREADABLE}
+        case "model_attributes_type" if field == "body":
+            return {"field": field, "reason": "must be a JSON object, sent as application/json"}
+        case "missing" if field == "body":
+            return {"field": field, "reason": "is missing: send a JSON object"}
+        case "extra_forbidden":
+            return {"field": field, "reason": "is not a known field"}
+    return {"field": field, "reason": _shown(str(item["msg"]).removeprefix("Value error, "))}
+
+
+def _shown(text: str) -> str:
+    """A text of the caller's that can be written as UTF-8 and is not sent back at any length."""
+    return text[:LONGEST_ECHO].encode("utf-8", "replace").decode()

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, FiniteFloat, StringConstraints
 
 from vaultcrm.domain.approval import ApprovalReason, DecisionAction
 from vaultcrm.domain.conversation import Author, Care, Mode, Sender
@@ -17,7 +17,7 @@ from vaultcrm.domain.generation import (
 from vaultcrm.domain.people import Tier
 from vaultcrm.domain.personality import EmojiStyle, Personality
 from vaultcrm.domain.safety import Category, FindingTier, Verdict
-from vaultcrm.entrypoints.api.fields import FreeText, Line, Schema, Text
+from vaultcrm.entrypoints.api.fields import FreeText, Line, Schema, Text, Time
 
 Minor = Annotated[int, Field(ge=0, le=10**12)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -293,7 +293,7 @@ class DisclosureIn(Schema):
     """When the fan was told that AI may write; now if it is left out."""
 
     creator_id: UUID
-    shown_at: AwareDatetime | None = None
+    shown_at: Time | None = None
 
 
 class ConversationIn(Schema):
@@ -307,6 +307,14 @@ class ConversationIn(Schema):
 class ModeIn(Schema):
     creator_id: UUID
     mode: Mode
+
+
+class CareIn(Schema):
+    """`care` null lets selling and automation go on; `reason` is kept in the audit log."""
+
+    creator_id: UUID
+    care: Care | None
+    reason: Line
 
 
 class ConversationOut(Schema):
@@ -344,7 +352,7 @@ class MessageIn(Schema):
     id: Line
     sender: Sender = Field(alias="from")
     text: Text
-    sent_at: AwareDatetime | None = None
+    sent_at: Time | None = None
 
 
 class MessageOut(Schema):
@@ -413,7 +421,7 @@ class FlagIn(Schema):
 
     creator_id: UUID | None = None
     name: Line
-    value: bool | int | float | str | None
+    value: bool | int | FiniteFloat | FreeText | None
     reason: Line
 
 
@@ -444,11 +452,24 @@ class HealthOut(Schema):
     detail: str = ""
 
 
+class FieldProblemOut(Schema):
+    field: str
+    reason: str
+
+
 class Problem(Schema):
-    """RFC 9457. `errors` names each field at fault."""
+    """RFC 9457. Members that do not apply are left out.
+
+    `errors` names each field at fault, `limit` the limit that is reached; the last three say who
+    was first and when.
+    """
 
     type: str
     title: str
     status: int
     detail: str
-    errors: list[dict[str, str]] | None = None
+    errors: list[FieldProblemOut] | None = None
+    limit: str | None = None
+    current_status: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None

@@ -39,7 +39,9 @@ async def fill(parts: Parts, say: Say) -> None:
         await _add_creator(parts, caller, personality)
     say("Writing months of conversations")
     lines = list(_import_lines(world))
-    await import_conversations(parts.pool, lines, now=parts.now())
+    await import_conversations(
+        parts.pool, lines, content_filter=parts.content_filter, now=parts.now()
+    )
     for template in world.templates:
         await _add_template(parts, template)
     for name, value in DEMO_FLAGS.items():
@@ -81,7 +83,7 @@ async def _demo_user(parts: Parts) -> Caller:
 async def _has_drafts(parts: Parts) -> bool:
     async with parts.pool.connection() as connection:
         creator_ids = await access.all_creator_ids(connection)
-        sent = await generations.queue_page(connection, creator_ids, limit=1, offset=0)
+        sent = await generations.queue_page(connection, creator_ids, limit=1)
         return bool(await sent.answer())
 
 

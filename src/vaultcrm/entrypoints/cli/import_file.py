@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from vaultcrm.bootstrap import open_database, utc_now
 from vaultcrm.domain.errors import VaultError
+from vaultcrm.pipeline.safety.filter import ContentFilter
 from vaultcrm.settings import Settings, load_settings
 from vaultcrm.workflows.import_conversations import (
     ImportProgress,
@@ -113,9 +114,12 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
 
 async def _import(settings: Settings, stream: BinaryIO) -> ImportReport:
     console = Console(stderr=True)
+    content_filter = ContentFilter.load()
     async with open_database(settings) as pool:
         if not console.is_terminal:
-            return await import_conversations(pool, _lines(stream), now=utc_now())
+            return await import_conversations(
+                pool, _lines(stream), content_filter=content_filter, now=utc_now()
+            )
         with _progress(console) as bar:
             size = _size(stream)
             task = bar.add_task("Importing", total=size, done="")
@@ -125,7 +129,13 @@ async def _import(settings: Settings, stream: BinaryIO) -> ImportReport:
                 read = None if size is None else stream.tell()
                 bar.update(task, completed=read, done=done)
 
-            return await import_conversations(pool, _lines(stream), now=utc_now(), on_progress=show)
+            return await import_conversations(
+                pool,
+                _lines(stream),
+                content_filter=content_filter,
+                now=utc_now(),
+                on_progress=show,
+            )
 
 
 def _progress(console: Console) -> Progress:

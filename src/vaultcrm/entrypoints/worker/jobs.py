@@ -4,10 +4,11 @@ A job that fails is tried again with growing waits; a job whose worker died is f
 heartbeat and run again, which is safe because every workflow here may run twice.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from procrastinate import App, JobContext, RetryStrategy
+from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision, RetryStrategy
+from procrastinate.jobs import Job
 
 from vaultcrm.db.jobs import ANSWER_FAN, DELIVER_MESSAGE, FAN_REACTS, PROCESS_INBOUND
 from vaultcrm.domain.generation import DeliveryStatus
@@ -20,6 +21,26 @@ from vaultcrm.workflows.simulate_fan import fan_opens, fan_reacts
 PATIENCE = RetryStrategy(max_attempts=12, exponential_wait=2)
 """2, 4, 8 … seconds, over two hours in all."""
 
+
+class NotYet(Exception):  # no error: the message's time has not come
+    """The job must run again at `at`."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+        super().__init__(f"not before {at.isoformat()}")
+
+
+class InPlace(BaseRetryStrategy):
+    """A message that must wait keeps its job, and so its place before the conversation's later
+    ones: the queue runs jobs of one lock in the order in which they were deferred.
+    """
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if isinstance(exception, NotYet):
+            return RetryDecision(retry_at=exception.at)
+        return PATIENCE.get_retry_decision(exception=exception, job=job)
+
+
 STALLED_AFTER_SECONDS = 30
 
 FAN_READS_FOR = timedelta(seconds=6)
@@ -29,11 +50,14 @@ FAN_READS_FOR = timedelta(seconds=6)
 def register_jobs(app: App, parts: Parts) -> None:
     """Bind every job to its workflow."""
 
-    @app.task(name=DELIVER_MESSAGE, retry=PATIENCE)
+    @app.task(name=DELIVER_MESSAGE, retry=InPlace())
     async def deliver(creator_id: str, item_id: str) -> None:
         delivery = await deliver_message(parts, UUID(creator_id), UUID(item_id))
-        if delivery is not None:
-            await _let_the_fan_react(parts, delivery)
+        if delivery is None:
+            return
+        if delivery.retry_at is not None:
+            raise NotYet(delivery.retry_at)
+        await _let_the_fan_react(parts, delivery)
 
     @app.task(name=PROCESS_INBOUND, retry=PATIENCE)
     async def process_inbound(creator_id: str, row_id: str) -> None:

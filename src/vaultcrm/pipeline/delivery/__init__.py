@@ -91,14 +91,19 @@ def check_price(price: Money | None, least: Money | None, greatest: Money | None
 def reason_not_to_send(item: OutboxItem, recipient: Recipient | None) -> str | None:
     """Why a message must not leave although its turn has come; None when it may.
 
-    What is sent is compared with what was decided, and an automatic message is held back when the
-    fan has written since: nobody has looked at it with the new message in view.
+    What is sent is compared with what was decided. An automatic message is held back when the fan
+    has written since: nobody has looked at it with the new message in view. Where the fan needs
+    care, nothing is sold and nothing goes by itself, whatever was decided before.
     """
     if recipient is None:
         return "the conversation is gone"
     recipe = Recipe(item.conversation_id, recipient.channel, item.text, item.price, item.media_ids)
     if bound_hash(recipe) != item.bound_hash:
         return "it differs from what was decided"
+    if recipient.care is not None and item.price is not None:
+        return "selling is stopped in this conversation"
+    if recipient.care is not None and item.author is Author.AI_AUTOMATIC:
+        return "automatic messages are stopped in this conversation"
     if (
         item.author is Author.AI_AUTOMATIC
         and recipient.newest_fan_message_id is not None

@@ -14,6 +14,9 @@ DEFAULT_TONE = ("warm", "attentive", "unhurried")
 MOST_ENTRIES = 200
 LONGEST_ENTRY = 200
 LONGEST_SYSTEM_PROMPT = 4_000
+LONGEST_VOICE_BYTES = 6_000
+BYTES_AROUND_ENTRY = 3
+"""A dash, a space and the end of the line."""
 LONGEST_TYPE = 100
 
 _LISTS = {
@@ -60,7 +63,7 @@ def revise(current: Personality, changes: Mapping[str, Any]) -> Personality:
         problems += found
     if not problems:
         revised = replace(current, **values, version=current.version + 1)
-        problems = _contradictions(revised)
+        problems = _contradictions(revised) + _too_long(revised)
         if not problems:
             return revised
     raise InvalidInput(*problems)
@@ -79,7 +82,7 @@ def _text(label: str, value: Any) -> tuple[str, list[FieldProblem]]:
     """A text as it is, and what is wrong with it."""
     if not isinstance(value, str):
         return "", [FieldProblem(label, "must be a text")]
-    if label == "personalityType" and not 1 <= len(value.strip()) <= len(value) <= LONGEST_TYPE:
+    if label == "personalityType" and (not value.strip() or len(value) > LONGEST_TYPE):
         return value, [FieldProblem(label, f"must have 1 to {LONGEST_TYPE} characters")]
     if label == "systemPrompt" and len(value) > LONGEST_SYSTEM_PROMPT:
         reason = f"must have at most {LONGEST_SYSTEM_PROMPT:,} characters"
@@ -117,6 +120,24 @@ def _contradictions(personality: Personality) -> list[FieldProblem]:
         for word in personality.forbidden_words
         if _holds(phrase, word)
     ]
+
+
+def _too_long(personality: Personality) -> list[FieldProblem]:
+    """A voice is part of every prompt: it must leave room there for the conversation."""
+    entries = (
+        *personality.tone_descriptors,
+        *personality.forbidden_words,
+        *personality.preferred_phrases,
+    )
+    size = len(personality.system_prompt.encode())
+    size += sum(len(entry.encode()) + BYTES_AROUND_ENTRY for entry in entries)
+    if size <= LONGEST_VOICE_BYTES:
+        return []
+    reason = (
+        f"with all lists the voice has {size:,} bytes, at most {LONGEST_VOICE_BYTES:,} fit a "
+        "prompt beside the conversation: shorten it or take entries out"
+    )
+    return [FieldProblem("systemPrompt", reason)]
 
 
 def _holds(phrase: str, word: str) -> bool:

@@ -21,7 +21,7 @@ from vaultcrm.domain.people import Creator
 from vaultcrm.domain.personality import EmojiStyle, Personality
 from vaultcrm.domain.situation import Situation
 
-PROMPT_VERSION: Final = "2026-11-22.2"
+PROMPT_VERSION: Final = "2026-11-22.3"
 """Goes up with every change of a template; each generation says which one it was made with."""
 
 BYTES_PER_TOKEN = 3

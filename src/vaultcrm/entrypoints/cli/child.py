@@ -1,0 +1,70 @@
+"""One process of `vaultcrm serve`, started as `python -m vaultcrm.entrypoints.cli.child …`.
+
+    … web FD    serve HTTP on the listening socket that is open as file descriptor FD
+    … worker    run jobs
+
+Standard input is a pipe into which the parent writes nothing. It ends when the parent is gone,
+however it went (also by `kill -9`), and then this process stops as it does on SIGTERM.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+
+GRACE_SECONDS = 30
+"""How long a process whose parent is gone may take to finish what it is doing."""
+
+REQUEST_SECONDS = 10
+"""How long requests under way may take when the process is told to stop."""
+
+
+def main() -> None:
+    threading.Thread(target=_follow_the_parent, name="parent", daemon=True).start()
+    match sys.argv[1:]:
+        case ["web", descriptor]:
+            _serve_web(int(descriptor))
+        case ["worker"]:
+            _run_worker()
+        case _:
+            sys.exit("This is a part of vaultcrm serve and is started by it.")
+
+
+def _follow_the_parent() -> None:
+    # Not sys.stdin: a thread that waits in it keeps the interpreter from ending.
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os._exit(1)
+
+
+def _serve_web(descriptor: int) -> None:
+    import uvicorn
+
+    config = uvicorn.Config(
+        "vaultcrm.entrypoints.asgi:create_app",
+        factory=True,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        server_header=False,
+        log_level="warning",
+        timeout_graceful_shutdown=REQUEST_SECONDS,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
+
+
+def _run_worker() -> None:
+    from vaultcrm.entrypoints.worker.run import main as run_jobs
+    from vaultcrm.settings import load_settings
+
+    run_jobs(load_settings())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""The console: pages rendered on the server, plain forms, no script.
+
+| module               | holds                                                           |
+|----------------------|-----------------------------------------------------------------|
+| `console`            | `install`: routes, static files and error pages of the console  |
+| `sign_in_routes`     | signing in by a signed link, and out                            |
+| `queue_routes`       | the approval queue                                              |
+| `inbox_routes`       | the list of conversations, and one conversation                 |
+| `control_routes`     | flags and the audit log                                         |
+| `errors`             | error pages                                                     |
+| `sessions`           | who is signed in, and whether a form came from one of our pages |
+| `desk`               | what every page knows: creators, flags, counts                  |
+| `thread`, `marking`  | messages and findings as they are shown                         |
+| `words`, `times`     | every code, flag and time in plain English                      |
+| `pages`              | templates and the headers of every answer                       |
+"""

@@ -1,0 +1,20 @@
+"""The console on an application."""
+
+from fastapi import FastAPI
+
+from vaultcrm.entrypoints.web import (
+    control_routes,
+    errors,
+    inbox_routes,
+    queue_routes,
+    sign_in_routes,
+)
+from vaultcrm.entrypoints.web.pages import STATIC, Assets
+
+
+def install(app: FastAPI) -> None:
+    """Add the console's routes, static files and error pages; those of the API come first."""
+    for routes in (sign_in_routes, queue_routes, inbox_routes, control_routes):
+        app.include_router(routes.router, include_in_schema=False)
+    app.mount("/static", Assets(directory=STATIC))
+    errors.install(app)

@@ -70,6 +70,8 @@ async def run_children(
     """
     children: list[Child] = []
     try:
+        if told.stop.is_set():
+            return
         for number in range(1, web_processes + 1):
             name = "The web process" if web_processes == 1 else f"Web process {number}"
             command = [*_CHILD, "web", str(listener.fileno())]

@@ -5,24 +5,38 @@ from uuid import UUID
 
 import typer
 
-from vaultcrm.bootstrap import open_parts
-from vaultcrm.db.queries import access, directory
 from vaultcrm.domain.errors import NotFound
 from vaultcrm.domain.generation import GenerationRecord, GenerationType
 from vaultcrm.domain.people import SYSTEM_USER_ID, Credential
-from vaultcrm.entrypoints.api.ai_routes import encode_generation
 from vaultcrm.entrypoints.cli.environment import run, settings_or_exit, stdout
-from vaultcrm.workflows.generate_message import GenerateRequest, generate_message
+
+
+def _conversation_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text} is no id. One looks like 0190b5c2-7d1e-7c3a-9f00-2b6f6f3d8a11; "
+            "GET /api/conversations lists them."
+        ) from None
 
 
 def generate(
-    conversation: Annotated[UUID, typer.Option(help="id of the conversation")],
+    conversation: Annotated[
+        UUID,
+        typer.Option(metavar="ID", parser=_conversation_id, help="id of the conversation"),
+    ],
     kind: Annotated[GenerationType, typer.Option("--type", help="what to draft")] = (
         GenerationType.REPLY
     ),
     as_json: Annotated[bool, typer.Option("--json", help="print what the API would")] = False,
 ) -> None:
     """Draft a message, and say what happens to it next."""
+    from vaultcrm.bootstrap import open_parts
+    from vaultcrm.db.queries import access, directory
+    from vaultcrm.entrypoints.api.ai_routes import encode_generation
+    from vaultcrm.workflows.generate_message import GenerateRequest, generate_message
+
     settings = settings_or_exit()
 
     async def work() -> GenerationRecord:

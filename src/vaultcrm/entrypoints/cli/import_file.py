@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Annotated, BinaryIO, NoReturn
 
 import psycopg
 import typer
@@ -50,9 +50,12 @@ def import_command(
     Ends with 0 when every line was good, 1 when some were skipped, 2 when the file or the database
     could not be read.
     """
+    import psycopg
+
+    settings = settings_or_exit()
     try:
         with _opened(file) as stream:
-            report = asyncio.run(_import(load_settings(), stream))
+            report = asyncio.run(_import(settings, stream))
     except _Unreadable as error:
         _give_up(f"{file} cannot be read: {error}.")
     except VaultError as error:
@@ -69,7 +72,7 @@ def import_command(
         raise typer.Exit(SKIPPED_SOME)
 
 
-def report_lines(report: ImportReport) -> Iterator[str]:
+def report_lines(report: "ImportReport") -> Iterator[str]:
     """What a person is told after an import: counts, then each bad line with its reasons."""
     good = report.lines - report.lines_skipped
     noun = "line" if report.lines == 1 else "lines"
@@ -106,13 +109,18 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    from vaultcrm.workflows.import_format import read_lines
+
     try:
         yield from read_lines(stream)
     except OSError as error:
         raise _Unreadable(error.strerror) from error
 
 
-async def _import(settings: Settings, stream: BinaryIO) -> ImportReport:
+async def _import(settings: "Settings", stream: BinaryIO) -> "ImportReport":
+    from vaultcrm.bootstrap import open_database, utc_now
+    from vaultcrm.workflows.import_conversations import import_conversations
+
     console = Console(stderr=True)
     content_filter = ContentFilter.load()
     async with open_database(settings) as pool:
@@ -124,7 +132,7 @@ async def _import(settings: Settings, stream: BinaryIO) -> ImportReport:
             size = _size(stream)
             task = bar.add_task("Importing", total=size, done="")
 
-            def show(progress: ImportProgress) -> None:
+            def show(progress: "ImportProgress") -> None:
                 done = f"{progress.lines:,} lines, {progress.messages:,} messages"
                 read = None if size is None else stream.tell()
                 bar.update(task, completed=read, done=done)

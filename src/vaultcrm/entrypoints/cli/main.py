@@ -76,7 +76,8 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def vaultcrm(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="print the version"),
     ] = False,
 ) -> None:
     """AI chat for creators' teams: drafts in the creator's voice, checked, approved, sent once.

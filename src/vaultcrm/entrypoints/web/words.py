@@ -287,6 +287,12 @@ def flag_value(value: Any) -> str:
     return str(value)
 
 
+_CODES: Mapping[str, str] = {
+    code: words for table in (STATUSES, DELIVERIES, REASONS, MODES) for code, words in table.items()
+}
+"""Codes in an audit entry's details that have words."""
+
+
 def details(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     """An audit entry's details, name and value, without those that say nothing."""
     return [
@@ -301,7 +307,7 @@ def _detail(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(_detail(item) for item in value)
-    return str(value)
+    return _CODES.get(str(value), str(value))
 
 
 def initials(name: str) -> str:

@@ -11,7 +11,7 @@ from vaultcrm.adapters.channels.simulator.channel import SimulatorChannel
 from vaultcrm.adapters.channels.webhook import WebhookChannel
 from vaultcrm.adapters.llm.catalog import find_model
 from vaultcrm.adapters.llm.factory import build_drafter
-from vaultcrm.db.embedded import start_embedded
+from vaultcrm.db.embedded import EmbeddedServer, start_embedded
 from vaultcrm.db.jobs import JobQueue, job_app
 from vaultcrm.db.migrate import upgrade
 from vaultcrm.db.pending import Connection
@@ -36,13 +36,23 @@ async def database_url(settings: Settings) -> AsyncIterator[str]:
         await asyncio.to_thread(upgrade, settings.database_url)
         yield settings.database_url
         return
-    server = await asyncio.to_thread(start_embedded, settings.vaultcrm_home)
+    server = await _start_embedded(settings)
     try:
         url = server.url()
         await asyncio.to_thread(upgrade, url)
         yield url
     finally:
         await asyncio.to_thread(server.stop)
+
+
+async def _start_embedded(settings: Settings) -> EmbeddedServer:
+    starting = asyncio.ensure_future(asyncio.to_thread(start_embedded, settings.vaultcrm_home))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # The thread goes on, and nobody would stop the server that it starts.
+        await asyncio.to_thread((await starting).stop)
+        raise
 
 
 @asynccontextmanager

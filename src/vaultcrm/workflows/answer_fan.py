@@ -10,6 +10,7 @@ from vaultcrm.domain.people import SYSTEM_USER_ID, Credential
 from vaultcrm.domain.situation import Situation
 from vaultcrm.workflows.generate_message import GenerateRequest, generate_message
 from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.read_message import read_message
 
 
 async def answer_fan(
@@ -32,8 +33,11 @@ async def answer_fan(
         return None
     if situation.conversation.mode is Mode.OFF:
         return None
-    request = GenerateRequest(creator_id, conversation_id, GenerationType.REPLY)
     try:
+        was_read = await read_message(parts, situation)
+        request = GenerateRequest(
+            creator_id, conversation_id, GenerationType.REPLY, fan_was_read=was_read
+        )
         return await generate_message(parts, Credential(user_id=SYSTEM_USER_ID), request)
     except AiDisabled:
         return None

@@ -10,7 +10,7 @@ from vaultcrm.adapters.llm.catalog import cost_micro_usd
 from vaultcrm.controls.limits import PROMPT_TOKEN_BUDGET, throttle_seconds
 from vaultcrm.db.jobs import DELIVER_MESSAGE
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, feedback, generations, limits, outbox
+from vaultcrm.db.queries import audit, feedback, generations, limits, outbox, usage
 from vaultcrm.domain.approval import Decision, PolicyDecision
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Author, Care, Sender
@@ -53,13 +53,18 @@ CLEAN = SafetyReport(Verdict.ALLOW, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
-    """What is asked for. `fan_id` may be None where the conversation alone says whose it is."""
+    """What is asked for. `fan_id` may be None where the conversation alone says whose it is.
+
+    `fan_was_read` is False when the checker model should have looked at the fan's message and could
+    not; then a person decides.
+    """
 
     creator_id: UUID
     conversation_id: UUID
     generation_type: GenerationType
     fan_id: UUID | None = None
     chatter_id: UUID | None = None
+    fan_was_read: bool = True
 
 
 async def generate_message(
@@ -91,7 +96,7 @@ async def generate_message(
     try:
         checked = _check(parts, call.situation, voice, draft)
         record = _record(parts, call, request.generation_type, voice, care, draft, checked)
-        decision = _decide(parts, call, record, draft, care)
+        decision = _decide(parts, call, request, record, draft, care)
         record = replace(
             record, status=_STATUS[decision.decision], approval_reasons=decision.reasons
         )
@@ -265,7 +270,12 @@ def _price(
 
 
 def _decide(
-    parts: Parts, call: OpenCall, record: GenerationRecord, draft: Draft, care: Care | None
+    parts: Parts,
+    call: OpenCall,
+    request: GenerateRequest,
+    record: GenerationRecord,
+    draft: Draft,
+    care: Care | None,
 ) -> PolicyDecision:
     """The approval policy over this draft."""
     situation = call.situation
@@ -283,6 +293,7 @@ def _decide(
         mode=situation.conversation.mode,
         channel_automates=channel is not None and channel.capabilities.automated_sending,
         disclosed=situation.fan.disclosed_at is not None,
+        fan_was_read=request.fan_was_read,
     )
     return decide(case, call.flags)
 
@@ -305,7 +316,16 @@ async def _save(
         if call.situation.stale_drafts:
             await generations.expire_stale(connection, record.creator_id, record.conversation_id)
         inserted = await generations.insert(connection, record, call.situation.revision)
-        await generations.insert_usage(connection, record, "draft")
+        await usage.insert(
+            connection,
+            creator_id=record.creator_id,
+            generation_id=record.id,
+            purpose="draft",
+            model=record.model,
+            used=record.usage,
+            cost_micro_usd=record.cost_micro_usd,
+            now=record.created_at,
+        )
         await audit.record(connection, _audit_entry(record))
         await limits.settle(connection, call.reservation, record.usage.total)
         if leaves:

@@ -16,7 +16,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, directory, generations, importing
+from vaultcrm.db.queries import audit, directory, generations, importing, inbound
 from vaultcrm.db.queries.importing import Found, ImportedMessage
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Care, Sender
@@ -194,7 +194,7 @@ async def _import_line(
         messages_new, purchases_new = await _add_messages(connection, line, found, current, now)
         care = _care_in(line, content_filter) if messages_new else None
         if care is not None:
-            await importing.note_care(connection, creator_id, found.conversation_id, care, now)
+            await inbound.note_care(connection, creator_id, found.conversation_id, care, now)
     creators[handle] = creator_id
     return ImportReport(
         lines=1,

@@ -159,8 +159,8 @@ async def test_of_sixteen_people_who_approve_at_once_one_wins_and_the_others_are
             assert response.json()["decidedAt"].startswith(won["approvedAt"][:19])
             assert response.json()["currentStatus"] == "approved"
             assert f"Chatter {winner}" in response.json()["detail"]
-    for table in ("outbox", "ai_message_feedback"):
-        assert len(await rows(claude, f"SELECT 1 FROM {table}")) == 1
+    assert len(await rows(claude, "SELECT 1 FROM outbox")) == 1
+    assert len(await rows(claude, "SELECT 1 FROM ai_message_feedback")) == 1
     assert len(await jobs(claude, "deliver_message")) == 1
 
 

@@ -52,7 +52,7 @@ async def test_every_operation_asks_for_a_good_token(
     for method, path in asked:
         # Where the token is looked at together with the rest, the rest must be well-formed.
         body = talk.asks() if path == "/api/ai/generate" else {}
-        encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+        encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
         response = await app.client.request(
             method, path, json=None if method == "get" else body, headers=encoded
         )

@@ -2,7 +2,6 @@
 
 from pydantic import SecretStr
 
-from vaultcrm.adapters.llm.anthropic import AnthropicDrafter
 from vaultcrm.adapters.llm.openai_compatible import OpenAiCompatibleDrafter
 from vaultcrm.adapters.llm.retrieval import RetrievalDrafter
 from vaultcrm.domain.drafting import Drafter
@@ -13,6 +12,9 @@ def build_drafter(settings: Settings) -> Drafter:
     """The drafter that `Settings.drafter` names. Makes no call; the caller closes it."""
     match settings.drafter:
         case "anthropic":
+            # The SDK takes longer to import than all the rest together.
+            from vaultcrm.adapters.llm.anthropic import AnthropicDrafter  # noqa: PLC0415
+
             return AnthropicDrafter(
                 api_key=_secret(settings.anthropic_api_key),
                 base_url=settings.anthropic_base_url,

@@ -5,6 +5,7 @@ cannot pass the limit together (`vaultcrm.db.queries.limits`). This module decid
 nothing itself.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from vaultcrm.domain.errors import LimitExceeded
@@ -17,6 +18,10 @@ reserved before the context is known is never less than what one call can use. R
 
 LONGEST_ANSWER_TOKENS = 1_024
 """The greatest value of AI_MAX_TOKENS_PER_MESSAGE: what is in force is not known yet either."""
+
+CHECK_TOKENS = 3_000
+"""What reading one fan's message with the checker model may use at most: its rules, 2,000
+characters of the message and 3,000 of earlier ones, and a short answer."""
 
 THROTTLE_FROM = 0.9
 """Share of the day's tokens from which calls are slowed."""
@@ -31,6 +36,11 @@ def reservation_for(*, free: bool, now: datetime) -> Reservation:
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     hour = now.replace(minute=0, second=0, microsecond=0)
     return Reservation(hour, day, 0 if free else PROMPT_TOKEN_BUDGET + LONGEST_ANSWER_TOKENS)
+
+
+def check_reservation_for(*, free: bool, now: datetime) -> Reservation:
+    """What reading one message may use at most. It counts as no request of anybody's."""
+    return replace(reservation_for(free=free, now=now), tokens=0 if free else CHECK_TOKENS)
 
 
 def throttle_seconds(used: int, limit: int) -> float:
@@ -55,7 +65,12 @@ def require_reserved(
             "Try again when the hour is over, or ask an admin to raise AI_RATE_LIMIT_PER_HOUR.",
             _seconds_until(ends, now),
         )
-    if TOKENS_PER_DAY not in used:
+    require_tokens(TOKENS_PER_DAY in used, reservation, per_day=per_day, now=now)
+
+
+def require_tokens(let_in: bool, reservation: Reservation, *, per_day: int, now: datetime) -> None:
+    """Raise LimitExceeded, with the seconds until the day ends, unless the tokens were reserved."""
+    if not let_in:
         ends = reservation.day + timedelta(days=1)
         raise LimitExceeded(
             TOKENS_PER_DAY,

@@ -14,7 +14,6 @@ from vaultcrm.domain.generation import (
     GenerationType,
     TokenUsage,
 )
-from vaultcrm.domain.ids import new_id
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.safety import Category, Finding, FindingTier, SafetyReport, Verdict
 
@@ -246,28 +245,6 @@ async def insert(
         record.conversation_id,
     )
     return await send(connection, INSERT, params, lambda rows: rows[0][0] if rows else None)
-
-
-async def insert_usage(connection: Connection, record: GenerationRecord, purpose: str) -> None:
-    """Write what one generation cost, in the transaction that saves it."""
-    statement = """
-        INSERT INTO usage (creator_id, id, generation_id, purpose, model, input_tokens,
-                           output_tokens, cached_tokens, cost_micro_usd, created_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-    """
-    params = (
-        record.creator_id,
-        new_id(),
-        record.id,
-        purpose,
-        record.model,
-        record.usage.input + record.usage.cache_write,
-        record.usage.output,
-        record.usage.cache_read,
-        record.cost_micro_usd,
-        record.created_at,
-    )
-    await run(connection, statement, params)
 
 
 async def expire_stale(connection: Connection, creator_id: UUID, conversation_id: UUID) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Pending, Rows, run, send
-from vaultcrm.domain.conversation import Author, Care, Mode, Sender
+from vaultcrm.domain.conversation import Author, Mode, Sender
 from vaultcrm.domain.ids import new_id
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.people import Fan, Tier
@@ -252,25 +252,3 @@ def _read_fan(rows: Rows) -> Fan:
 def _read_added(rows: Rows) -> Added:
     from_fan = [sent_at for sender, sent_at in rows if sender == Sender.FAN.value]
     return Added(len(rows), max(from_fan, default=None))
-
-
-# What is known already is kept: a state of care ends by a person's word only.
-NOTE_CARE = """
-    UPDATE conversations
-    SET care = CASE WHEN care = 'possible_minor' THEN care ELSE %(care)s END,
-        care_since = COALESCE(care_since, %(now)s)
-    WHERE creator_id = %(creator_id)s AND id = %(conversation_id)s
-"""
-
-
-async def note_care(
-    connection: Connection, creator_id: UUID, conversation_id: UUID, care: Care, now: datetime
-) -> None:
-    """Stop selling and automation in a conversation."""
-    params = {
-        "creator_id": creator_id,
-        "conversation_id": conversation_id,
-        "care": care.value,
-        "now": now,
-    }
-    await run(connection, NOTE_CARE, params)

@@ -331,3 +331,25 @@ async def note_analysis(
         "language": language,
     }
     await run(connection, NOTE_ANALYSIS, params)
+
+
+# What is known already is kept: a state of care ends by a person's word only.
+NOTE_CARE = """
+    UPDATE conversations
+    SET care = CASE WHEN care = 'possible_minor' THEN care ELSE %(care)s END,
+        care_since = COALESCE(care_since, %(now)s)
+    WHERE creator_id = %(creator_id)s AND id = %(conversation_id)s
+"""
+
+
+async def note_care(
+    connection: Connection, creator_id: UUID, conversation_id: UUID, care: Care, now: datetime
+) -> None:
+    """Stop selling and automation in a conversation."""
+    params = {
+        "creator_id": creator_id,
+        "conversation_id": conversation_id,
+        "care": care.value,
+        "now": now,
+    }
+    await run(connection, NOTE_CARE, params)

@@ -10,6 +10,16 @@ from uuid import UUID
 from vaultcrm.db.pending import Connection, Pending, run, send
 from vaultcrm.domain.limits import EVERYBODY, REQUESTS_PER_HOUR, TOKENS_PER_DAY, Reservation
 
+# The day's counter alone, for calls that are nobody's request: see `opening` for how it works.
+RESERVE_TOKENS = """
+    INSERT INTO limit_counters AS c (kind, subject, window_start, used)
+    SELECT %(per_day)s, %(everybody)s, %(day)s, %(tokens)s::bigint
+    WHERE %(tokens)s <= %(ceiling)s
+    ON CONFLICT (kind, subject, window_start) DO UPDATE SET used = c.used + EXCLUDED.used
+      WHERE c.used + EXCLUDED.used <= %(ceiling)s
+    RETURNING used
+"""
+
 SETTLE = """
     UPDATE limit_counters SET used = GREATEST(used + %(difference)s, 0)
     WHERE kind = %(per_day)s AND subject = %(everybody)s AND window_start = %(day)s
@@ -23,6 +33,18 @@ GIVE_BACK = """
           ((%(per_hour)s, %(subject)s, %(hour)s::timestamptz),
            (%(per_day)s, %(everybody)s, %(day)s::timestamptz))
 """
+
+
+async def reserve_tokens(connection: Connection, reservation: Reservation, ceiling: int) -> bool:
+    """Reserve tokens of the day; False when they would pass the ceiling."""
+    params = {
+        "per_day": TOKENS_PER_DAY,
+        "everybody": EVERYBODY,
+        "day": reservation.day,
+        "tokens": reservation.tokens,
+        "ceiling": ceiling,
+    }
+    return await (await send(connection, RESERVE_TOKENS, params, bool)).answer()
 
 
 async def settle(connection: Connection, reservation: Reservation, tokens_used: int) -> None:

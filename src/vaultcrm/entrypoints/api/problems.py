@@ -18,6 +18,7 @@ from vaultcrm.entrypoints.api.schemas import Problem
 
 PROBLEM_TYPE = "/problems/"
 MEDIA_TYPE = "application/problem+json"
+MOST_BODY_BYTES = 1_000_000
 LONGEST_ECHO = 200
 UNREADABLE = "is not valid JSON in UTF-8"
 
@@ -87,6 +88,14 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
+def body_too_large() -> JSONResponse:
+    return problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "body-too-large",
+        f"A request may send at most {MOST_BODY_BYTES:,} bytes.",
+    )
+
+
 def install(app: FastAPI) -> None:
     """Answer every error with a problem document."""
 
@@ -106,6 +115,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return body_too_large()
         if error.status_code == HTTPStatus.BAD_REQUEST:
             return problem_of(errors.InvalidInput(errors.FieldProblem("body", UNREADABLE)))
         status = HTTPStatus(error.status_code)

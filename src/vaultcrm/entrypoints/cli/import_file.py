@@ -8,21 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, NoReturn
 
-import psycopg
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from vaultcrm.bootstrap import open_database, utc_now
 from vaultcrm.domain.errors import VaultError
-from vaultcrm.pipeline.safety.filter import ContentFilter
-from vaultcrm.settings import Settings, load_settings
-from vaultcrm.workflows.import_conversations import (
-    ImportProgress,
-    ImportReport,
-    import_conversations,
-)
-from vaultcrm.workflows.import_format import read_lines
+from vaultcrm.entrypoints.cli.environment import settings_or_exit
+
+if TYPE_CHECKING:
+    from vaultcrm.settings import Settings
+    from vaultcrm.workflows.import_conversations import ImportProgress, ImportReport
 
 MOST_SHOWN = 50
 """So many bad lines are shown one by one."""
@@ -119,6 +114,7 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
 
 async def _import(settings: "Settings", stream: BinaryIO) -> "ImportReport":
     from vaultcrm.bootstrap import open_database, utc_now
+    from vaultcrm.pipeline.safety.filter import ContentFilter
     from vaultcrm.workflows.import_conversations import import_conversations
 
     console = Console(stderr=True)

@@ -80,6 +80,7 @@ REASONS: Mapping[ApprovalReason, str] = {
     ApprovalReason.UNUSABLE_DRAFT: "there is no usable text",
     ApprovalReason.FAN_DISTRESS: "the fan may be in distress",
     ApprovalReason.POSSIBLE_MINOR: "the fan may be under 18",
+    ApprovalReason.CHECKER_UNAVAILABLE: "the checker could not read the fan's message",
     ApprovalReason.ROLLOUT_STAGE: "people approve everything at this stage",
     ApprovalReason.DRAFT_ONLY: "this conversation is set to drafts only",
     ApprovalReason.CHANNEL_MANUAL: "this platform allows no automatic sending",

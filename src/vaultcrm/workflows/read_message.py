@@ -1,0 +1,108 @@
+"""Read what a fan wrote with the checker model: mood, intent, language, and what calls for care.
+
+The content filter saw the message when it came in. This second look sees what words alone do not
+show. It only ever adds care and takes none away.
+"""
+
+from datetime import datetime
+
+from vaultcrm.adapters.llm.catalog import cost_micro_usd
+from vaultcrm.controls.flags import Overrides, effective_flags
+from vaultcrm.controls.limits import check_reservation_for, require_tokens
+from vaultcrm.db.queries import audit, flags, inbound, limits, usage
+from vaultcrm.domain.audit import AuditAction, AuditEntry
+from vaultcrm.domain.conversation import Care, Sender
+from vaultcrm.domain.drafting import Distress, MessageAnalysis
+from vaultcrm.domain.errors import AiDisabled, DrafterError
+from vaultcrm.domain.limits import Reservation
+from vaultcrm.domain.situation import Situation
+from vaultcrm.pipeline.context import last_fan_text
+from vaultcrm.workflows.parts import Parts
+
+MOST_CHARACTERS = 2_000
+
+
+async def read_message(parts: Parts, situation: Situation) -> bool:
+    """Analyse the fan's last words and keep what was seen; False when the checker could not.
+
+    Raises AiDisabled, or LimitExceeded when the day's tokens are used up.
+    """
+    now = parts.now()
+    creator_id = situation.creator.id
+    reservation = check_reservation_for(free=parts.drafter.reads_repertoire, now=now)
+    async with parts.pool.connection() as connection:
+        in_force = effective_flags(
+            parts.settings, Overrides(*await flags.overrides(connection, creator_id))
+        )
+        if not in_force.ai_is_on_for(situation.creator.handle):
+            raise AiDisabled("AI is switched off.")
+        let_in = await limits.reserve_tokens(connection, reservation, in_force.max_tokens_per_day)
+    require_tokens(let_in, reservation, per_day=in_force.max_tokens_per_day, now=now)
+    earlier = tuple(message.text for message in situation.messages)
+    try:
+        analysis = await parts.drafter.analyze_message(
+            last_fan_text(situation)[-MOST_CHARACTERS:], earlier
+        )
+    except BaseException as error:
+        async with parts.pool.connection() as connection:
+            await limits.settle(connection, reservation, 0)
+        if isinstance(error, DrafterError):
+            return False
+        raise
+    await _keep(parts, situation, analysis, reservation, now)
+    return True
+
+
+def care_seen(analysis: MessageAnalysis) -> Care | None:
+    """What the analysis calls for. A possible sign counts: a person finds out."""
+    if analysis.possible_minor:
+        return Care.POSSIBLE_MINOR
+    return None if analysis.distress is Distress.NONE else Care.DISTRESS
+
+
+async def _keep(
+    parts: Parts,
+    situation: Situation,
+    analysis: MessageAnalysis,
+    reservation: Reservation,
+    now: datetime,
+) -> None:
+    """The analysis, its cost, and the care that it calls for, together."""
+    creator_id, conversation = situation.creator.id, situation.conversation
+    care = care_seen(analysis)
+    async with parts.transaction() as connection:
+        await limits.settle(connection, reservation, analysis.usage.total)
+        await usage.insert(
+            connection,
+            creator_id=creator_id,
+            generation_id=None,
+            purpose="analysis",
+            model=analysis.model,
+            used=analysis.usage,
+            cost_micro_usd=cost_micro_usd(parts.price(analysis.model), analysis.usage),
+            now=now,
+        )
+        await inbound.note_analysis(
+            connection,
+            creator_id,
+            next(m.id for m in reversed(situation.messages) if m.sender is Sender.FAN),
+            sentiment=analysis.sentiment,
+            intent=analysis.intent,
+            language=analysis.language,
+        )
+        if care is None:
+            return
+        await inbound.note_care(connection, creator_id, conversation.id, care, now)
+        if conversation.care is None:
+            await audit.record(
+                connection,
+                AuditEntry(
+                    creator_id=creator_id,
+                    actor_id=None,
+                    action=AuditAction.CARE_CHANGED,
+                    subject_type="conversation",
+                    subject_id=str(conversation.id),
+                    at=now,
+                    details={"care": care.value, "seen_by": analysis.model},
+                ),
+            )

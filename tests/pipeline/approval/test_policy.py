@@ -108,6 +108,10 @@ def test_a_draft_for_a_fan_who_may_be_a_minor_is_queued() -> None:
     assert deciding(care=Care.POSSIBLE_MINOR) == queued(ApprovalReason.POSSIBLE_MINOR)
 
 
+def test_a_draft_is_queued_when_the_checker_could_not_read_the_fans_message() -> None:
+    assert deciding(fan_was_read=False) == queued(ApprovalReason.CHECKER_UNAVAILABLE)
+
+
 @pytest.mark.parametrize("stage", [RolloutStage.ONE_CREATOR, RolloutStage.MANUAL_APPROVAL])
 def test_every_draft_is_queued_in_rollout_stages_1_and_2(stage: RolloutStage) -> None:
     decision = decide(AUTOMATIC, replace(FLAGS, rollout_stage=stage))

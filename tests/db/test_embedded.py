@@ -181,6 +181,23 @@ def test_keys_in_our_environment_do_not_reach_the_server(home: Path) -> None:
         assert b"secret-key" not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux")
+def test_a_server_keeps_no_files_of_its_own_in_shared_memory(home: Path) -> None:
+    with start_embedded(home, durable=False) as server:
+        maps = Path(f"/proc/{postmaster(server)}/maps").read_text()
+    assert "/pg_dynshmem/" in maps
+    assert "/PostgreSQL." not in maps
+
+
+def test_a_first_start_says_nothing_on_the_terminal(home: Path) -> None:
+    home.chmod(0o700)
+    with another_process(home) as process:
+        process.url()
+        _, said = process.popen.communicate()
+    assert said == ""
+    assert home.stat().st_mode & 0o777 == (0o701 if IS_ROOT else 0o700)
+
+
 # --- several processes -----------------------------------------------------------------------
 
 

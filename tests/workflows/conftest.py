@@ -1,4 +1,4 @@
-"""Tests of workflows use whole applications; their fixtures are shared with the API's tests."""
+"""Workflows are tried with the whole application around them."""
 
 from tests.support.fixtures import app, claude, gate, llm, llm_server
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import procrastinate
+import psycopg
 
 from vaultcrm.db.pending import Connection
 
@@ -40,17 +41,23 @@ class JobQueue:
     ) -> bool:
         """Defer a job by name. Jobs of one `lock` run one after the other.
 
-        False when a job with the same `queueing_lock` waits already.
+        False when a job with the same `queueing_lock` waits already. Raises `psycopg.Error`.
         """
         deferrer = self._app.configure_task(
             name, lock=lock, queueing_lock=queueing_lock, schedule_at=at, connection=connection
         )
-        if queueing_lock is None:
-            await deferrer.defer_async(**arguments)
-            return True
         try:
+            if queueing_lock is None:
+                await deferrer.defer_async(**arguments)
+                return True
             async with connection.transaction():
                 await deferrer.defer_async(**arguments)
         except procrastinate.exceptions.AlreadyEnqueued:
             return False
+        except procrastinate.exceptions.ConnectorException as wrapped:
+            # Callers know the errors of the database; one more kind of them would get past those
+            # who tell users that the database is away.
+            if isinstance(wrapped.__cause__, psycopg.Error):
+                raise wrapped.__cause__ from None
+            raise
         return True

@@ -7,7 +7,13 @@ from fastapi import FastAPI
 
 from vaultcrm import __version__
 from vaultcrm.bootstrap import open_parts
-from vaultcrm.entrypoints.api import ai_routes, control_routes, directory_routes, problems
+from vaultcrm.entrypoints.api import (
+    ai_routes,
+    control_routes,
+    directory_routes,
+    document,
+    problems,
+)
 from vaultcrm.entrypoints.api.body_limit import BodyLimit
 from vaultcrm.entrypoints.web import console
 from vaultcrm.settings import Settings, load_settings
@@ -33,6 +39,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     problems.install(app)
+    document.install(app)
     app.add_middleware(BodyLimit)
     for routes in (ai_routes, directory_routes, control_routes):
         app.include_router(routes.router)

@@ -76,7 +76,7 @@ async def decide_approval(
     """
     now = parts.now()
     async with parts.pool.connection() as connection:
-        record = await _find(connection, caller, request.generation_id)
+        record = await find_generation(connection, caller, request.generation_id)
         async with connection.pipeline():
             voice_sent = await personalities.current(connection, record.creator_id)
             recipient_sent = await outbox.recipient_of(
@@ -140,7 +140,7 @@ async def claim(
                 connection, creator_ids, caller.user_id, now=now, until=until
             )
         else:
-            record = await _find(connection, caller, generation_id)
+            record = await find_generation(connection, caller, generation_id)
             sent = await generations.claim(
                 connection, record.creator_id, record.id, caller.user_id, now=now, until=until
             )
@@ -153,7 +153,10 @@ async def claim(
     return held
 
 
-async def _find(connection: Connection, caller: Caller, generation_id: UUID) -> GenerationRecord:
+async def find_generation(
+    connection: Connection, caller: Caller, generation_id: UUID
+) -> GenerationRecord:
+    """One generation with the state of its delivery; raises NotFound."""
     creator_id = await generations.find_creator(connection, generation_id)
     if creator_id is None or not caller.may_see(creator_id):
         raise NotFound("generation")

@@ -8,22 +8,16 @@ from uuid import UUID
 
 from vaultcrm.adapters.llm.catalog import cost_micro_usd
 from vaultcrm.controls.limits import PROMPT_TOKEN_BUDGET, throttle_seconds
-from vaultcrm.db.jobs import DELIVER_MESSAGE
-from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, feedback, generations, limits, outbox, usage
 from vaultcrm.domain.approval import Decision, PolicyDecision
-from vaultcrm.domain.audit import AuditAction, AuditEntry
-from vaultcrm.domain.conversation import Author, Care, Sender
-from vaultcrm.domain.drafting import Draft, DraftOutcome, DraftRequest
+from vaultcrm.domain.conversation import Care
+from vaultcrm.domain.drafting import Draft, DraftOutcome, DraftRequest, Prompt
 from vaultcrm.domain.generation import (
-    FeedbackType,
     GenerationRecord,
     GenerationStatus,
     GenerationType,
     TokenUsage,
 )
 from vaultcrm.domain.ids import new_id
-from vaultcrm.domain.limits import REQUESTS_PER_HOUR, TOKENS_PER_DAY
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.people import Credential
 from vaultcrm.domain.personality import Personality
@@ -40,12 +34,12 @@ from vaultcrm.domain.situation import Situation
 from vaultcrm.pipeline.approval import ApprovalCase, decide, priority
 from vaultcrm.pipeline.approval.care import care_called_for
 from vaultcrm.pipeline.context import engagement_score, last_fan_text
-from vaultcrm.pipeline.delivery import Recipe, outbox_item
 from vaultcrm.pipeline.generation import CheckedCandidate, choose, confidence
 from vaultcrm.pipeline.personality import personality_or_default
 from vaultcrm.pipeline.prompting import PROMPT_VERSION, build_prompt
-from vaultcrm.workflows.open_call import OpenCall, give_back, open_call, settle_alone
+from vaultcrm.workflows.open_call import OpenCall, open_call, spending
 from vaultcrm.workflows.parts import Parts, Receipt
+from vaultcrm.workflows.save_generation import save_generation
 
 CANDIDATES = 2
 CLEAN = SafetyReport(Verdict.ALLOW, 1.0)
@@ -90,22 +84,26 @@ async def generate_message(
         fan_id=request.fan_id,
         chatter_id=request.chatter_id,
     )
-    voice = personality_or_default(call.situation.personality, request.creator_id)
-    care = _care_in(parts, call.situation)
-    draft = await _draft(parts, call, request.generation_type, voice, care)
-    try:
+    async with spending(parts, call) as spent:
+        voice = personality_or_default(call.situation.personality, request.creator_id)
+        care = _care_in(parts, call.situation)
+        if request.generation_type.sells and care is not None:
+            draft = NOT_ASKED_FOR
+        else:
+            prompt = _prompt(parts, call.situation, voice, request.generation_type)
+            draft = await _draft(parts, call, request.generation_type, prompt)
+        spent.tokens = draft.usage.total
         checked = _check(parts, call.situation, voice, draft)
-        record = _record(parts, call, request.generation_type, voice, care, draft, checked)
+        record = _describe(parts, call, request, voice, care, draft, checked)
         decision = _decide(parts, call, request, record, draft, care)
         record = replace(
             record, status=_STATUS[decision.decision], approval_reasons=decision.reasons
         )
-        record = await _save(parts, call, record, receipt, encode)
-    except BaseException:
-        await settle_alone(parts, call.reservation, draft.usage.total)
-        raise
-    return record
+        return await save_generation(parts, call, record, receipt, encode)
 
+
+NOT_ASKED_FOR = Draft(DraftOutcome.UNUSABLE, (), TokenUsage(), model="none")
+"""Stands for the draft where something must not even be drafted."""
 
 _STATUS = {
     Decision.AUTO_SEND: GenerationStatus.AUTO_SENT,
@@ -125,46 +123,41 @@ def _care_in(parts: Parts, situation: Situation) -> Care | None:
     )
 
 
-async def _draft(
-    parts: Parts,
-    call: OpenCall,
-    generation_type: GenerationType,
-    voice: Personality,
-    care: Care | None,
-) -> Draft:
-    """One call to the model, or none when this fan must not be sold to."""
-    if generation_type.sells and care is not None:
-        return Draft(DraftOutcome.REFUSED, (), TokenUsage(), parts.drafter.model)
-    situation = call.situation
+def _prompt(
+    parts: Parts, situation: Situation, voice: Personality, generation_type: GenerationType
+) -> Prompt:
     now = parts.now()
-    request = DraftRequest(
-        prompt=build_prompt(
-            situation,
-            voice,
-            generation_type,
-            engagement=engagement_score(situation.activity, now),
-            candidates=CANDIDATES,
-            token_budget=PROMPT_TOKEN_BUDGET,
-            now=now,
-        ),
-        generation_type=generation_type,
-        max_tokens=call.flags.max_tokens_per_message,
+    return build_prompt(
+        situation,
+        voice,
+        generation_type,
+        engagement=engagement_score(situation.activity, now),
         candidates=CANDIDATES,
-        user_hash=hashlib.sha256(situation.fan.id.bytes).hexdigest()[:32],
-        fan_message=last_fan_text(situation),
-        fan_name=situation.fan.display_name,
-        repertoire=situation.repertoire,
+        token_budget=PROMPT_TOKEN_BUDGET,
+        now=now,
     )
-    try:
-        wait = throttle_seconds(call.tokens_used_today, call.flags.max_tokens_per_day)
-        if wait:
-            await asyncio.sleep(wait)
-        return await parts.drafter.draft(request)
-    except BaseException:
-        await give_back(
-            parts, call.reservation, call.counted_for, (REQUESTS_PER_HOUR, TOKENS_PER_DAY)
+
+
+async def _draft(
+    parts: Parts, call: OpenCall, generation_type: GenerationType, prompt: Prompt
+) -> Draft:
+    """One call to the model, later when the day's tokens run low."""
+    situation = call.situation
+    wait = throttle_seconds(call.tokens_used_today, call.flags.max_tokens_per_day)
+    if wait:
+        await asyncio.sleep(wait)
+    return await parts.drafter.draft(
+        DraftRequest(
+            prompt=prompt,
+            generation_type=generation_type,
+            max_tokens=call.flags.max_tokens_per_message,
+            candidates=CANDIDATES,
+            user_hash=hashlib.sha256(situation.fan.id.bytes).hexdigest()[:32],
+            fan_message=last_fan_text(situation),
+            fan_name=situation.fan.display_name,
+            repertoire=situation.repertoire,
         )
-        raise
+    )
 
 
 def _check(
@@ -197,10 +190,10 @@ NO_SELLING = Finding(
 )
 
 
-def _record(
+def _describe(
     parts: Parts,
     call: OpenCall,
-    generation_type: GenerationType,
+    request: GenerateRequest,
     voice: Personality,
     care: Care | None,
     draft: Draft,
@@ -216,8 +209,8 @@ def _record(
         message, safety = chosen.candidate.message, chosen.safety
         reasoning = chosen.candidate.reasoning
         sure = confidence(chosen, checked, len(situation.messages))
-        price = _price(chosen, generation_type, care, situation)
-    elif generation_type.sells and care is not None:
+        price = _price(chosen, request.generation_type, care, situation)
+    elif draft is NOT_ASKED_FOR:
         safety = report_of((NO_SELLING,))
     return GenerationRecord(
         id=new_id(),
@@ -225,7 +218,7 @@ def _record(
         conversation_id=situation.conversation.id,
         fan_id=situation.fan.id,
         chatter_id=call.chatter_id,
-        generation_type=generation_type,
+        generation_type=request.generation_type,
         status=GenerationStatus.QUEUED,
         message=message,
         suggested_price=price,
@@ -296,95 +289,3 @@ def _decide(
         fan_was_read=request.fan_was_read,
     )
     return decide(case, call.flags)
-
-
-async def _save(
-    parts: Parts,
-    call: OpenCall,
-    record: GenerationRecord,
-    receipt: Receipt | None,
-    encode: Callable[[GenerationRecord], str] | None,
-) -> GenerationRecord:
-    """Everything that this generation changes, in one transaction.
-
-    What a batch has sent is committed whatever happens here, so a receipt, which may be refused,
-    needs a transaction of the other kind.
-    """
-    leaves = record.status is GenerationStatus.AUTO_SENT
-    read_inside = leaves or receipt is not None
-    async with parts.transaction() if read_inside else parts.batch() as connection:
-        if call.situation.stale_drafts:
-            await generations.expire_stale(connection, record.creator_id, record.conversation_id)
-        inserted = await generations.insert(connection, record, call.situation.revision)
-        await usage.insert(
-            connection,
-            creator_id=record.creator_id,
-            generation_id=record.id,
-            purpose="draft",
-            model=record.model,
-            used=record.usage,
-            cost_micro_usd=record.cost_micro_usd,
-            now=record.created_at,
-        )
-        await audit.record(connection, _audit_entry(record))
-        await limits.settle(connection, call.reservation, record.usage.total)
-        if leaves:
-            await _hand_to_delivery(parts, connection, call.situation, record)
-        if receipt is not None and encode is not None:
-            record = replace(record, stale_at=await inserted.answer())
-            await receipt.store(connection, encode(record))
-    return replace(record, stale_at=await inserted.answer())
-
-
-def _audit_entry(record: GenerationRecord) -> AuditEntry:
-    return AuditEntry(
-        creator_id=record.creator_id,
-        actor_id=record.chatter_id,
-        action=AuditAction.GENERATED,
-        subject_type="generation",
-        subject_id=str(record.id),
-        at=record.created_at,
-        details={
-            "status": record.status.value,
-            "reasons": [reason.value for reason in record.approval_reasons],
-            "findings": [finding.rule for finding in record.safety.findings],
-        },
-    )
-
-
-async def _hand_to_delivery(
-    parts: Parts, connection: Connection, situation: Situation, record: GenerationRecord
-) -> None:
-    """Feedback, outbox row and delivery job of a draft that leaves by itself."""
-    assert record.message is not None  # noqa: S101 -- the policy queues a draft without text
-    fan_messages = [m.id for m in situation.messages if m.sender is Sender.FAN]
-    item = outbox_item(
-        Recipe(record.conversation_id, situation.conversation.channel, record.message, None),
-        creator_id=record.creator_id,
-        generation_id=record.id,
-        author=Author.AI_AUTOMATIC,
-        author_user_id=None,
-        seen_message_id=fan_messages[-1] if fan_messages else None,
-        now=record.created_at,
-    )
-    await outbox.insert(connection, item, record.created_at)
-    await feedback.insert(
-        connection,
-        creator_id=record.creator_id,
-        generation_id=record.id,
-        feedback_type=FeedbackType.AUTO_SENT,
-        original=record.message,
-        final=record.message,
-        reason=None,
-        notes=None,
-        edit_distance=0,
-        user_id=None,
-        now=record.created_at,
-    )
-    await parts.jobs.defer(
-        connection,
-        DELIVER_MESSAGE,
-        lock=str(record.conversation_id),
-        creator_id=str(record.creator_id),
-        item_id=str(item.id),
-    )

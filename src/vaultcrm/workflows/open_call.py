@@ -4,7 +4,8 @@ All of it is one round trip to the database. Whatever refuses the call gives bac
 round trip has reserved.
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from vaultcrm.domain.conversation import Mode
 from vaultcrm.domain.drafting import Phrase
 from vaultcrm.domain.errors import AiDisabled, NotFound, Unauthenticated
 from vaultcrm.domain.flags import Flags
-from vaultcrm.domain.limits import TOKENS_PER_DAY, Reservation
+from vaultcrm.domain.limits import REQUESTS_PER_HOUR, TOKENS_PER_DAY, Reservation
 from vaultcrm.domain.people import SYSTEM_USER_ID, Credential, Role
 from vaultcrm.domain.situation import Situation
 from vaultcrm.workflows.parts import Parts
@@ -86,7 +87,7 @@ async def open_call(
         return _admit(parts, opened, situation, repertoire, reservation, creator_id, chatter_id)
     except BaseException:
         counted_for = _counted_for(opened, creator_id, chatter_id)
-        await give_back(parts, reservation, counted_for, opened.used)
+        await _give_back(parts, reservation, counted_for, opened.used)
         raise
 
 
@@ -139,15 +140,34 @@ def _counted_for(opened: Opening, creator_id: UUID, chatter_id: UUID | None) -> 
     return chatter_id if chatter_id and caller.role is Role.SERVICE else caller.user_id
 
 
-async def give_back(
+@dataclass(slots=True)
+class Spent:
+    """Tokens that the model has used; None until it has answered."""
+
+    tokens: int | None = None
+
+
+@asynccontextmanager
+async def spending(parts: Parts, call: OpenCall) -> AsyncIterator[Spent]:
+    """Hold a call's reservation. If the block fails, what was reserved is given back, or, when the
+    model had answered by then, counted as what it really used.
+    """
+    spent = Spent()
+    try:
+        yield spent
+    except BaseException:
+        if spent.tokens is None:
+            limits_held = (REQUESTS_PER_HOUR, TOKENS_PER_DAY)
+            await _give_back(parts, call.reservation, call.counted_for, limits_held)
+        else:
+            async with parts.pool.connection() as connection:
+                await limits.settle(connection, call.reservation, spent.tokens)
+        raise
+
+
+async def _give_back(
     parts: Parts, reservation: Reservation, subject: UUID, kinds: Iterable[str]
 ) -> None:
     """Undo a reservation, for a call that did not happen."""
     async with parts.pool.connection() as connection:
         await limits.give_back(connection, reservation, subject, kinds)
-
-
-async def settle_alone(parts: Parts, reservation: Reservation, tokens_used: int) -> None:
-    """Count what a call has used although nothing could be saved of it."""
-    async with parts.pool.connection() as connection:
-        await limits.settle(connection, reservation, tokens_used)

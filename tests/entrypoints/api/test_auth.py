@@ -139,7 +139,7 @@ async def test_what_belongs_to_a_creator_does_not_exist_for_a_chatter_who_is_not
     stranger = await sign_in(claude, Role.CHATTER, creators=["theo"])
     draft = await manager.made("/api/ai/generate", talk.asks())
 
-    for path, query in reads(talk):
+    for path, query in (*reads(talk), (f"/api/ai/generations/{draft['generationId']}", {})):
         assert (await stranger.get(path, **query)).status_code == 404, path
     for path, body in writes(talk):
         assert (await stranger.post(path, body)).status_code == 404, path

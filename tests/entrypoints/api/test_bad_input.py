@@ -368,7 +368,7 @@ async def test_an_id_that_nothing_has_is_not_found(lab: Lab) -> None:
 
 
 async def test_an_id_that_nothing_has_is_not_found_when_read(lab: Lab) -> None:
-    for path in ("fans", "conversations"):
+    for path in ("fans", "conversations", "ai/generations"):
         assert (await lab.admin.get(f"/api/{path}/{NOWHERE}")).status_code == 404
     assert (await lab.admin.get(f"/api/conversations/{NOWHERE}/messages")).status_code == 404
     for path in (

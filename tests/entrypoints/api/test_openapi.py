@@ -82,6 +82,23 @@ def test_every_operation_says_what_it_does_and_which_problems_it_may_answer(
             assert answer["content"] == {"application/problem+json": {"schema": problem}}
 
 
+def test_every_operation_below_api_asks_for_a_token_except_where_the_body_is_signed(
+    document: Document,
+) -> None:
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    for _, path, operation in operations(document):
+        signed = path.startswith("/api/webhooks/")
+        asks = path.startswith("/api/") and not signed
+        assert operation.get("security") == ([{"token": []}] if asks else None), path
+
+
+def test_the_idempotency_key_is_described_where_it_is_honoured(document: Document) -> None:
+    for method, path, operation in operations(document):
+        named = {one["name"] for one in operation.get("parameters", ())}
+        signed = path.startswith("/api/webhooks/")
+        assert ("Idempotency-Key" in named) == (method == "post" and not signed), path
+
+
 def test_what_generate_answers_is_described_field_by_field(document: Document) -> None:
     generate = document["paths"]["/api/ai/generate"]["post"]
     schema = generate["responses"]["200"]["content"]["application/json"]["schema"]

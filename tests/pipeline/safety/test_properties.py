@@ -20,6 +20,9 @@ INNOCENT = [
     "A cat sat on the sofa",
     "We baked bread yesterday, it was good!",
     "u r sweet",
+    "i c u",
+    "x o x",
+    "r u ok",
     "what a day \u2600\ufe0f",
     "vitamin c",
 ]
@@ -49,6 +52,18 @@ TEXTS = st.text(CHARACTERS) | st.lists(PIECES | CHARACTERS, max_size=40).map("".
 SCOPES = st.sampled_from(Scope)
 
 
+def _spelled(offence: str, word: int, gap: str) -> str:
+    """The offence with one of its words pulled apart."""
+    words = offence.split(" ")
+    words[word % len(words)] = gap.join(words[word % len(words)])
+    return " ".join(words)
+
+
+SPELLED_OFFENCES = st.builds(
+    _spelled, st.sampled_from(OFFENCES), st.integers(0, 9), st.sampled_from([" ", ".", "-", " - "])
+)
+
+
 @given(TEXTS, SCOPES)
 @settings(max_examples=400, deadline=None)
 def test_any_text_gets_an_answer_whose_spans_lie_in_it(text: str, scope: Scope) -> None:
@@ -70,7 +85,7 @@ def test_the_same_text_gets_the_same_answer_from_another_filter(text: str, scope
 
 
 @given(
-    st.sampled_from(OFFENCES) | st.lists(PIECES, max_size=12).map("".join),
+    st.sampled_from(OFFENCES) | SPELLED_OFFENCES | st.lists(PIECES, max_size=12).map("".join),
     st.sampled_from(INNOCENT),
     st.sampled_from([" ", "\n", ". ", " \u2600\ufe0f "]),
     st.booleans(),

@@ -47,6 +47,7 @@ from vaultcrm.workflows.decide_approval import (
     DecisionRequest,
     claim,
     decide_approval,
+    find_generation,
 )
 from vaultcrm.workflows.generate_message import GenerateRequest, generate_message
 from vaultcrm.workflows.parts import Receipt
@@ -139,6 +140,14 @@ async def queue(
     return Response(
         to_json({"items": items, "nextCursor": following}), media_type="application/json"
     )
+
+
+@router.get("/generations/{generation_id}", response_model=GenerationOut)
+async def get_generation(parts: PartsDep, caller: CallerDep, generation_id: UUID) -> Response:
+    """One draft as it is now, with what became of its delivery."""
+    async with parts.pool.connection() as connection:
+        record = await find_generation(connection, caller, generation_id)
+    return json_response(encode_generation(record))
 
 
 @router.post("/queue/claim", response_model=ClaimOut)

@@ -7,14 +7,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
 from vaultcrm.domain import errors
-from vaultcrm.entrypoints.api.schemas import Problem
 
 PROBLEM_TYPE = "/problems/"
 MEDIA_TYPE = "application/problem+json"
@@ -142,66 +140,6 @@ def install(app: FastAPI) -> None:
             "Something went wrong here, and it is noted in the server's log. Try again, or tell "
             "whoever runs this server.",
         )
-
-    _document(app)
-
-
-_ANY = (
-    HTTPStatus.UNAUTHORIZED,
-    HTTPStatus.NOT_FOUND,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-    HTTPStatus.INTERNAL_SERVER_ERROR,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-)
-_CHANGING = (HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-_SPECIAL: Mapping[str, tuple[HTTPStatus, ...]] = {
-    "/api/ai/generate": (
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.BAD_GATEWAY,
-        HTTPStatus.GATEWAY_TIMEOUT,
-    ),
-    "/api/audit": (HTTPStatus.FORBIDDEN,),
-}
-
-
-def _document(app: FastAPI) -> None:
-    """Say in the OpenAPI document which problems each operation below /api may answer."""
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _documented(
-                get_openapi(
-                    title=app.title,
-                    version=app.version,
-                    description=app.description,
-                    routes=app.routes,
-                )
-            )
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
-
-
-def _documented(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with `Problem` in the place of FastAPI's own form of errors."""
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            operation["responses"].pop("422", None)
-            if not path.startswith("/api/"):
-                continue
-            statuses = {*_ANY, *_SPECIAL.get(path, ()), *(_CHANGING if method == "post" else ())}
-            for status in sorted(statuses):
-                operation["responses"][str(status.value)] = {
-                    "description": status.phrase,
-                    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-                }
-    schemas = document["components"]["schemas"]
-    for theirs in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(theirs, None)
-    ours = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas |= ours.pop("$defs", {})
-    schemas["Problem"] = ours
-    return document
 
 
 def _field_problem(item: Mapping[str, Any]) -> dict[str, str]:

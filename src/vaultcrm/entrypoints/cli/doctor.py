@@ -1,5 +1,6 @@
 """`vaultcrm doctor`: says of every setting where it comes from and of every part how it is."""
 
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -55,7 +56,11 @@ def diagnose() -> Diagnosis:
     settings = survey.settings
     clocks: dict[str, float] = {}
 
+    home = _guarded("Home", lambda: local.check_home(settings))
+
     def database() -> "Sequence[Check]":
+        if settings.database_url is None and any(check.state == "failed" for check in home):
+            return [local.warning("Database", "embedded: not looked at", "Mend the home first.")]
         examined = examine_database(settings)
         if examined.clock_ahead is not None:
             clocks["the database"] = examined.clock_ahead
@@ -70,7 +75,7 @@ def diagnose() -> Diagnosis:
         *_guarded("Settings", lambda: check_settings(survey)),
         *_guarded("Program", lambda: [local.check_python()]),
         *_guarded("File", lambda: local.check_file(survey)),
-        *_guarded("Home", lambda: local.check_home(settings)),
+        *home,
         *_guarded("Database", database),
         *_guarded("AI", lambda: [local.check_switches(settings)]),
         *_guarded("Drafter", drafter),
@@ -88,15 +93,16 @@ def _guarded(name: str, look: "Callable[[], Sequence[Check]]") -> "Sequence[Chec
     try:
         return look()
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [""])[0]
-        seen = f"could not be looked at: {type(error).__name__} {reason}".rstrip()
+        # Not its text, which may quote an address with a password in it.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        seen = f"could not be looked at: {type(error).__name__} in {place.name}"
         return [failed(name, seen, "Report this: the doctor should have known what it is.")]
 
 
 # --- for people ------------------------------------------------------------------------------
 
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
-_ORIGINS = {"environment": "environment", "file": "vaultcrm.env", "default": "default"}
+_ORIGINS = {"environment": "environment", "file": "file vaultcrm.env", "default": "default"}
 
 
 def _lines(diagnosis: Diagnosis) -> "Iterator[str]":
@@ -110,6 +116,8 @@ def _lines(diagnosis: Diagnosis) -> "Iterator[str]":
         origin = _ORIGINS[row.origin]
         if row.variable not in {"", row.name}:
             origin = f"{origin}, as {row.variable}"
+        if not row.usable:
+            origin = f"default: that of the {origin} cannot be used"
         line = escape(f"{row.name:<{names}}  {row.value:<{values}}  {origin}")
         yield f"  [dim]{line}[/dim]" if row.origin == "default" else f"  {line}"
     yield ""

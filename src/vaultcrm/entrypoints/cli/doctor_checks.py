@@ -6,11 +6,13 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 from vaultcrm import __version__
 from vaultcrm.domain.errors import DatabaseUnavailable, InvalidInput
@@ -64,10 +66,10 @@ def check_home(settings: Settings) -> list[Check]:
     home = settings.vaultcrm_home
     embedded = settings.database_url is None
     if embedded:
-        from vaultcrm.db.embedded import check_home as check_for_server
+        from vaultcrm.db.embedded.place import check_place, place_of
 
         try:
-            check_for_server(home)
+            check_place(place_of(home))
         except DatabaseUnavailable as error:
             return [failed("Home", str(home), str(error))]
     elsewhere = "Give it to the user that runs VaultCRM, or set VAULTCRM_HOME to another folder."
@@ -157,8 +159,6 @@ def check_base_url(settings: Settings) -> Check:
 
 def check_channels(settings: Settings) -> list[Check]:
     """Whether each channel that is set up can be put together."""
-    from vaultcrm.adapters.channels.webhook import WebhookChannel
-
     checks = [ok("Simulator", "always there, for trying things out")]
     if settings.webhook_secret is None:
         if settings.webhook_target_url is None:
@@ -172,40 +172,45 @@ def check_channels(settings: Settings) -> list[Check]:
                 )
             )
         return checks
+    faults = [*_secret_faults(settings.webhook_secret), *_target_faults(settings)]
+    if faults:
+        return [*checks, *faults]
+    if settings.webhook_target_url is None:
+        seen = "takes messages in; sends none, as WEBHOOK_TARGET_URL is not set"
+    else:
+        seen = "set up, in and out"
+    return [*checks, ok("Webhook", seen)]
+
+
+def _secret_faults(secret: SecretStr) -> Iterator[Check]:
+    from vaultcrm.adapters.channels.webhook import WebhookChannel
+
     try:
-        WebhookChannel(settings.webhook_secret.get_secret_value(), "")
+        WebhookChannel(secret.get_secret_value(), "")
     except InvalidInput as error:
-        checks.append(
-            failed(
-                "Webhook",
-                f"WEBHOOK_SECRET {error.problems[0].reason}",
-                "Set it to whsec_ and the base64 of 24 to 64 random bytes, on both sides.",
-            )
+        yield failed(
+            "Webhook",
+            f"WEBHOOK_SECRET {error.problems[0].reason}",
+            "Set it to whsec_ and the base64 of 24 to 64 random bytes, on both sides.",
         )
+
+
+def _target_faults(settings: Settings) -> Iterator[Check]:
     target = settings.webhook_target_url
     if target is None:
-        checks.append(
-            ok("Webhook", "takes messages in; sends none, as WEBHOOK_TARGET_URL is not set")
-        )
-    elif problem := _address_problem(target):
-        checks.append(
-            failed(
-                "Webhook",
-                f"WEBHOOK_TARGET_URL {problem}",
-                "Set it to the address that takes messages, such as https://crm.example.com/hook.",
-            )
+        return
+    if problem := _address_problem(target):
+        yield failed(
+            "Webhook",
+            f"WEBHOOK_TARGET_URL {problem}",
+            "Set it to the address that takes messages, such as https://crm.example.com/hook.",
         )
     elif _is_in_the_clear(target):
-        checks.append(
-            warning(
-                "Webhook",
-                "WEBHOOK_TARGET_URL is http: messages travel in the clear",
-                "Use https, unless the way there is yours alone.",
-            )
+        yield warning(
+            "Webhook",
+            "WEBHOOK_TARGET_URL is http: messages travel in the clear",
+            "Use https, unless the way there is yours alone.",
         )
-    if len(checks) == 1:
-        checks.append(ok("Webhook", "set up, in and out"))
-    return checks
 
 
 def _address_problem(url: str) -> str:

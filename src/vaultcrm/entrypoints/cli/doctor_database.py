@@ -37,6 +37,8 @@ _LOOK = """
            current_user, current_setting('max_connections')::int
 """
 
+_CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
+
 
 def examine_database(settings: Settings) -> Examined:
     """Reach the database and see whether this release can work with it.
@@ -67,10 +69,10 @@ def _examine(url: str, kind: str, settings: Settings) -> Examined:
     try:
         check_reachable(url)
         seen = _look(url)
-        at, missing = current(url), []
-        checks = list(_server_checks(seen, kind, settings))
+        at = current(url)
     except DatabaseUnavailable as error:
         return Examined((failed("Database", f"{kind}: does not work", str(error)),))
+    checks = _server_checks(seen, kind, settings)
     try:
         missing = pending(url)
     except DatabaseUnavailable as error:

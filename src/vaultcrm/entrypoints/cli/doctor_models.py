@@ -49,7 +49,7 @@ def examine_drafter(survey: Survey, today: date) -> Examined:
         case "openai_compatible":
             drafter = ok("Drafter", "an OpenAI-compatible server, as OPENAI_BASE_URL is set")
             examined = _examine_openai(settings)
-        case "retrieval":
+        case _:
             drafter = ok(
                 "Drafter",
                 "retrieval, as no key is set: it reuses approved replies and templates",
@@ -81,6 +81,7 @@ def _ask_claude(settings: Settings, key: str) -> tuple[Check, Offers | None, dic
 
     where = "Check this machine's network, its proxy settings and ANTHROPIC_BASE_URL."
     asked = time.time()
+    ahead: dict[str, float] = {}
     try:
         with Anthropic(
             api_key=key,
@@ -96,6 +97,8 @@ def _ask_claude(settings: Settings, key: str) -> tuple[Check, Offers | None, dic
     except APIConnectionError:
         return failed("Key", "not checked: Claude cannot be reached", where), None, {}
     except (AnthropicError, AttributeError, TypeError, ValueError):
+        offers = {}
+    if not offers:
         seen = "not checked: the server does not answer in the form of the Claude API"
         return failed("Key", seen, "Check ANTHROPIC_BASE_URL."), None, {}
     return ok("Key", f"Claude takes it, and offers {len(offers)} models"), offers, ahead
@@ -169,7 +172,7 @@ def _claude_model(
             "dearest model there",
             better,
         )
-    return ok(setting, f"{model}, {'offered' if offer else 'known; the server was not asked'}")
+    return ok(setting, f"{model}, {'offered' if offer else 'known; Claude was not asked for it'}")
 
 
 def _offered(card: ModelCard, offers: Offers | None) -> Offer | None:

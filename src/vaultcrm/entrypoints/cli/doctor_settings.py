@@ -24,17 +24,23 @@ _OURS = ("VAULTCRM_", "NEXT_PUBLIC_AI_", "NEXT_PUBLIC_ENABLE_AI")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One setting. `value` is fit to be shown; `origin` is "environment", "file" or "default"."""
+    """One setting. `value` is the one in force, fit to be shown.
+
+    `origin` is "environment", "file" or "default"; `variable` is the name under which it is given
+    there. When what is given cannot be used, `usable` is false and the default is in force.
+    """
 
     name: str
     value: str
     origin: str
     variable: str
+    usable: bool
     description: str
 
 
 def rows(survey: Survey) -> Iterator[Row]:
-    """Every setting with the value in force, in the order of `vaultcrm.settings`."""
+    """Every setting, in the order of `vaultcrm.settings`."""
+    wrong = {problem.field for problem in survey.problems}
     for name, info in Settings.model_fields.items():
         origin = survey.origins[name]
         yield Row(
@@ -42,6 +48,7 @@ def rows(survey: Survey) -> Iterator[Row]:
             value=_shown(name, getattr(survey.settings, name)),
             origin=origin.place,
             variable=origin.variable,
+            usable=name not in wrong,
             description=info.description or "",
         )
 
@@ -52,12 +59,10 @@ def check_settings(survey: Survey) -> list[Check]:
 
 
 def _wrong_values(survey: Survey) -> Iterator[Check]:
-    by_variable = {origin.variable: name for name, origin in survey.origins.items()}
     for problem in survey.problems:
-        field = by_variable.get(problem.variable, "")
-        origin = survey.origins[field] if field else None
-        given = "" if origin is None or is_secret(field) else f", and is {origin.text}"
-        place = "the environment" if origin and origin.place == "environment" else survey.file
+        origin = survey.origins[problem.field]
+        given = "" if is_secret(problem.field) else f", not {origin.text}"
+        place = "the environment" if origin.place == "environment" else survey.file
         yield failed(
             problem.variable, f"{problem.reason}{given}", f"Mend it in {place}, or remove it."
         )

@@ -30,7 +30,7 @@ COMMANDS = {
     "doctor": Entry("doctor", "doctor", "Say of every setting and every part whether it works."),
     "user": Entry("people", "users", "People who may sign in: add, assign, link."),
     "token": Entry("people", "tokens", "Tokens for the JSON API: create."),
-    "import": Entry("import_file", "import_command", "Import conversations from a file."),
+    "import": Entry("import_file", "import_command", "Import conversations."),
     "generate": Entry("generate", "generate", "Draft a message, and say what happens to it."),
     "check": Entry("check", "check", "Check texts with the content filter."),
 }

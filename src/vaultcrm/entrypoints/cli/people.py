@@ -123,11 +123,11 @@ def create(
     ] = None,
 ) -> None:
     """Make a token and print it, alone, on standard output. It is shown this once."""
+    if (user is None) == (service is None):
+        raise typer.BadParameter("Give either --user EMAIL or --service NAME.")
     from vaultcrm.bootstrap import open_database, utc_now
     from vaultcrm.workflows.manage_people import add_token_for_service, add_token_for_user
 
-    if (user is None) == (service is None):
-        raise typer.BadParameter("Give either --user EMAIL or --service NAME.")
     settings = settings_or_exit()
 
     async def work() -> str:

@@ -35,6 +35,7 @@ def worker(
     from vaultcrm.entrypoints.worker.run import main as run_jobs
 
     settings = settings_or_exit()
+    channels_or_exit(settings)
     say("Running jobs. Ctrl+C stops it when those under way are done.")
     with explained():
         run_jobs(settings, concurrency=concurrency)
@@ -59,6 +60,7 @@ def serve(
     With no DATABASE_URL this starts the embedded database and a worker too. Ctrl+C stops all.
     """
     settings = settings_or_exit()
+    channels_or_exit(settings)
     listener = listen_or_exit(host, port)
     address = address_of(listener)
     if "vaultcrm_base_url" not in settings.model_fields_set:
@@ -70,6 +72,17 @@ def serve(
         with_worker=settings.database_url is None if with_worker is None else with_worker,
         announce=lambda: stdout.print(f"Serving on {address}", markup=False),
     )
+
+
+def channels_or_exit(settings: "Settings") -> None:
+    """Go on when every channel that is set up can be put together, else exit with code 2."""
+    from vaultcrm.entrypoints.cli.doctor_checks import State, check_channels
+
+    wrong = [check for check in check_channels(settings) if check.state is State.FAILED]
+    for check in wrong:
+        say(f"{check.seen}. {check.todo}")
+    if wrong:
+        raise typer.Exit(2)
 
 
 def serve_until_stopped(

@@ -38,6 +38,7 @@ class Origin:
 class SettingProblem:
     """A value that cannot be used. `variable` is the name under which it was given."""
 
+    field: str
     variable: str
     reason: str
 
@@ -111,12 +112,15 @@ def _usable(
         by_name = {name: f for f in Settings.model_fields for name in (f, *environment_names(f))}
         faulty = {by_name[str(item["loc"][0])]: item["msg"] for item in error.errors()}
     problems = tuple(
-        SettingProblem(
-            origins[field].variable or environment_names(field)[0], message.removeprefix("Input ")
-        )
+        SettingProblem(field, origins[field].variable, _plain(message))
         for field, message in faulty.items()
     )
     return _Given(**{k: v for k, v in given.items() if k not in faulty}), problems
+
+
+def _plain(message: str) -> str:
+    """pydantic's "Input should be a number, unable to parse string …" without its frame."""
+    return message.removeprefix("Input ").partition(", unable")[0]
 
 
 class _Given(Settings):

@@ -11,10 +11,14 @@ from vaultcrm.entrypoints.web import (
 )
 from vaultcrm.entrypoints.web.pages import STATIC, Assets
 
+ROUTERS = tuple(
+    routes.router for routes in (sign_in_routes, queue_routes, inbox_routes, control_routes)
+)
+
 
 def install(app: FastAPI) -> None:
     """Add the console's routes, static files and error pages; those of the API come first."""
-    for routes in (sign_in_routes, queue_routes, inbox_routes, control_routes):
-        app.include_router(routes.router, include_in_schema=False)
+    for router in ROUTERS:
+        app.include_router(router, include_in_schema=False)
     app.mount("/static", Assets(directory=STATIC))
     errors.install(app)

@@ -113,8 +113,8 @@ CATEGORIES: Mapping[Category, str] = {
 }
 
 FINDING_TIERS: Mapping[FindingTier, str] = {
-    FindingTier.BLOCK: "blocks",
-    FindingTier.REVIEW: "look at it",
+    FindingTier.BLOCK: "stops the draft",
+    FindingTier.REVIEW: "to look at",
 }
 
 AUTHORS: Mapping[Author, str] = {

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from vaultcrm.domain.safety import Category, Finding, FindingTier, SafetyReport, Scope, report_of
 from vaultcrm.pipeline.safety.matching import Exceptions, Hit, PatternIndex, TermIndex
-from vaultcrm.pipeline.safety.normalise import View, views_of
+from vaultcrm.pipeline.safety.normalise import View, Vocabulary, views_of
 from vaultcrm.pipeline.safety.packs import Pack, Rule, load_packs
 from vaultcrm.pipeline.safety.patterns import Pattern
 from vaultcrm.pipeline.safety.personal_data import sightings
@@ -27,6 +27,7 @@ class ContentFilter:
     def __init__(self, packs: Iterable[Pack]) -> None:
         rules = [rule for pack in packs for rule in pack.rules]
         self._rules = {scope: _RuleSet(rules, scope) for scope in Scope}
+        self._vocabulary = Vocabulary(word for rule in rules for word in rule.words)
 
     @classmethod
     def load(cls) -> "ContentFilter":
@@ -48,7 +49,7 @@ class ContentFilter:
         tier review, and the other steps go on. Time grows linearly with the text.
         """
         try:
-            views = views_of(text)
+            views = views_of(text, self._vocabulary)
             rules = self._rules[scope]
         except Exception:
             return report_of((_error("normalise"),))
@@ -79,9 +80,7 @@ class _RuleSet:
         numbered = list(enumerate(self._rules))
         self._terms = TermIndex([(term, n) for n, rule in numbered for term in rule.terms])
         self._patterns = PatternIndex([(p, n) for n, rule in numbered for p in rule.patterns])
-        self._exceptions = {
-            n: Exceptions(rule) for n, rule in numbered if rule.unless_before or rule.unless_after
-        }
+        self._exceptions = {n: Exceptions(rule) for n, rule in numbered if rule.has_exceptions}
         self._disguises = {rule.disguise: rule for rule in self._rules if rule.disguise}
         self._raw = [
             (Pattern(pattern), rule) for rule in self._rules for pattern in rule.raw_patterns

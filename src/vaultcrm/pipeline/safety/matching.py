@@ -11,13 +11,9 @@ from dataclasses import dataclass
 import re2
 from ahocorasick_rs import AhoCorasick
 
-from vaultcrm.pipeline.safety.normalise import View, fold, strokes
+from vaultcrm.pipeline.safety.normalise import SHORTEST_RUN, View, fold, strokes
 from vaultcrm.pipeline.safety.packs import CONTEXT, Rule
 from vaultcrm.pipeline.safety.patterns import quiet_options
-
-LONG_ENOUGH = 5
-"""Terms of so many letters are found within a run of spelled-out letters, shorter ones at its
-edges only."""
 
 COMPACT_FROM = 6
 """A phrase of so many letters is also found with its words run together."""
@@ -93,22 +89,20 @@ class _Automaton:
         if self._search is None:
             return
         for number, start, end in self._search(text, overlapping=True):
-            long_enough = self._lengths[number] >= LONG_ENOUGH
+            splits_runs = self._lengths[number] >= SHORTEST_RUN
             if (
-                _is_edge(view, text, start, long_enough)
-                and _is_edge(view, text, end, long_enough)
+                _is_edge(view, text, start, splits_runs)
+                and _is_edge(view, text, end, splits_runs)
                 and view.differs(start, end)
             ):
                 for owner in self._owners[number]:
                     yield Hit(owner, view, start, end)
 
 
-def _is_edge(view: View, text: str, offset: int, long_enough: bool) -> bool:
+def _is_edge(view: View, text: str, offset: int, splits_runs: bool) -> bool:
     if offset in (0, len(text)) or _parts_words(text[offset - 1], text[offset]):
         return True
-    if not view.runs:
-        return False
-    return offset in view.seams or (long_enough and view.in_run(offset))
+    return splits_runs and view.in_run(offset)
 
 
 class PatternIndex:
@@ -136,15 +130,24 @@ class PatternIndex:
 
 
 class Exceptions:
-    """The `unless_before` and `unless_after` of one rule."""
+    """What one rule leaves out: the `unless_...` fields of its pack."""
 
     def __init__(self, rule: Rule) -> None:
         options = quiet_options()
         self._before = [re2.compile(pattern, options) for pattern in rule.unless_before]
         self._after = [re2.compile(pattern, options) for pattern in rule.unless_after]
+        self._match = [re2.compile(pattern, options) for pattern in rule.unless_match]
+        self._within = rule.unless_within
 
     def drop(self, text: str, start: int, end: int) -> bool:
-        """Whether the words around a match say that it means something else."""
+        """Whether the match or the words around it say that it means something else."""
+        if any(
+            text.find(word, max(0, end - len(word)), start + len(word)) >= 0
+            for word in self._within
+        ):
+            return True
+        if self._match and any(pattern.search(text[start:end]) for pattern in self._match):
+            return True
         if self._before:
             before = text[max(0, start - CONTEXT) : start]
             if any(pattern.search(before) for pattern in self._before):

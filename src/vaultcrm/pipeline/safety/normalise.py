@@ -11,22 +11,34 @@ disguises. Every view maps its offsets back to the text, so that findings point 
 | `joined_leet`  | both                                                                         |
 
 `views_of` makes only the views that differ from `plain`, so that ordinary text costs one.
+
+Where letters were pulled apart, nothing says where one word ends and the next begins: in
+`k i k u r` the last two may be "you are". Terms are therefore found anywhere within a run of such
+letters, and the joined view is also made with only the words of a `Vocabulary` joined, for
+patterns and phrases, which need to see where a word ends.
 """
 
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from ahocorasick_rs import AhoCorasick
 from anyascii import anyascii
 from confusable_homoglyphs import confusables
 
 from vaultcrm.pipeline.safety.patterns import Pattern
 
 REPLACEMENT = "\ufffd"
+
+SHORTEST_RUN = 3
+"""So many letters one by one are a run that is joined; fewer are words of one letter."""
+
+READINGS = 4
+"""In so many ways a run is read in words, where words of the vocabulary overlap in it."""
 
 
 class ViewName(StrEnum):
@@ -175,8 +187,8 @@ class View:
 
     `parent` is the view that this one was made from, None for `plain`, and `positions[i]` is the
     offset in the parent of character `i`; None when every character stands where it stood.
-    `runs` are the spans of letters that had been spelled out, and `seams` the offsets within them
-    where a word may begin or end.
+    `runs` are the spans of letters that had been spelled out; a word may begin or end anywhere
+    within them.
     """
 
     name: ViewName
@@ -185,7 +197,6 @@ class View:
     parent: "View | None" = None
     positions: Sequence[int] | None = None
     runs: tuple[tuple[int, int], ...] = ()
-    seams: frozenset[int] = frozenset()
 
     @property
     def is_leet(self) -> bool:
@@ -269,6 +280,7 @@ _SPELLED = re.compile(rf"(?<![^\W_]){_LETTER}(?:(?:[^\w@$]|_){{1,3}}{_LETTER}(?!
 _INNER_PUNCTUATION = r"(?<=[^\W_])[.\-_*~|/\\,:;+=^\"\u00b7\u2022]{1,3}(?=[^\W_])"
 _WIDE_SPACE = r"\s{2,}|[\t\n\r\f\v]"
 _LOOSE = re.compile(rf"{_INNER_PUNCTUATION}|{_WIDE_SPACE}")
+_Words = tuple[tuple[int, int], ...]
 # Whether `_LOOSE` or `_SPELLED` would find something.
 _NEEDS_JOINING = Pattern(
     r"[\pL\pN][.\-_*~|/\\,:;+=^\"\x{b7}\x{2022}]{1,3}[\pL\pN]|\s{2}|[\t\n\r\f\v]|"
@@ -310,33 +322,42 @@ def _leet(parent: View, name: ViewName) -> View | None:
         parent.original,
         parent,
         runs=parent.runs,
-        seams=parent.seams,
     )
 
 
-def _joined(plain: View) -> View | None:
+def _joined(plain: View, vocabulary: "Vocabulary") -> Iterator[View]:
+    """The text with its pulled-apart letters joined: whole runs first, then words of them."""
     text = plain.text
     if not _NEEDS_JOINING.is_in(text):
-        return None
+        return
+    runs = [_letters_of(run) for run in _SPELLED.finditer(text)]
+    whole = [_whole(run) for run in runs]
+    yield _joined_as(plain, runs, whole)
+    ways = [vocabulary.readings("".join(text[index] for index in run)) for run in runs]
+    for number in range(max(map(len, ways), default=0)):
+        # A run with fewer readings keeps its last one, so that runs are also read together.
+        readings = [of_run[min(number, len(of_run) - 1)] if of_run else () for of_run in ways]
+        if readings != whole:
+            yield _joined_as(plain, runs, readings)
+
+
+def _whole(run: list[int]) -> _Words:
+    return ((0, len(run)),)
+
+
+def _joined_as(plain: View, runs: list[list[int]], readings: Sequence[_Words]) -> View:
+    """Each run, given as the offsets of its letters, with the words of its reading joined."""
+    text = plain.text
     out: list[str] = []
     positions: list[int] = []
-    runs: list[tuple[int, int]] = []
-    seams: set[int] = set()
+    joined: list[tuple[int, int]] = []
     at = 0
-    for spelled in _SPELLED.finditer(text):
-        _loosen(text, at, spelled.start(), out, positions)
-        _join_run(spelled, out, positions, runs, seams)
-        at = spelled.end()
+    for letters, words in zip(runs, readings, strict=True):
+        _loosen(text, at, letters[0], out, positions)
+        joined += _join_words(text, letters, words, out, positions)
+        at = letters[-1] + 1
     _loosen(text, at, len(text), out, positions)
-    return View(
-        ViewName.JOINED,
-        "".join(out),
-        plain.original,
-        plain,
-        positions,
-        tuple(runs),
-        frozenset(seams),
-    )
+    return View(ViewName.JOINED, "".join(out), plain.original, plain, positions, tuple(joined))
 
 
 def _loosen(text: str, start: int, end: int, out: list[str], positions: list[int]) -> None:
@@ -353,38 +374,69 @@ def _loosen(text: str, start: int, end: int, out: list[str], positions: list[int
     positions.extend(range(at, end))
 
 
-def _join_run(
-    spelled: re.Match[str],
-    out: list[str],
-    positions: list[int],
-    runs: list[tuple[int, int]],
-    seams: set[int],
-) -> None:
-    """Copy the letters of a spelled-out run, and note where a word may begin or end within it."""
-    start = len(out)
-    text, base = spelled[0], spelled.start()
-    letters = [index for index, char in enumerate(text) if char.isalnum() or char in "@$"]
-    gap_before = ""
+def _letters_of(run: re.Match[str]) -> list[int]:
+    return [
+        index for index, char in enumerate(run[0], run.start()) if char.isalnum() or char in "@$"
+    ]
+
+
+def _join_words(
+    text: str, letters: list[int], words: _Words, out: list[str], positions: list[int]
+) -> Iterator[tuple[int, int]]:
+    """Copy the letters of a run with a space around each word; yields where the words are now."""
+    glued = {order for start, end in words for order in range(start + 1, end)}
+    begins = {start: end - start for start, end in words}
     for order, index in enumerate(letters):
-        if order:
-            gap = text[letters[order - 1] + 1 : index]
-            if gap_before and gap != gap_before:
-                seams.add(len(out))
-            gap_before = gap
+        if order and order not in glued:
+            out.append(" ")
+            positions.append(index - 1)
+        if order in begins:
+            yield len(out), len(out) + begins[order]
         out.append(text[index])
-        positions.append(base + index)
-    # One letter at an edge may be a word of its own, as the I of the next sentence is.
-    seams.update((start + 1, len(out) - 1))
-    runs.append((start, len(out)))
+        positions.append(index)
 
 
-def views_of(text: str) -> tuple[View, ...]:
-    """`plain`, then every other view that reads differently. Time and space linear in the text."""
+class Vocabulary:
+    """The words that rules look for, to read runs of pulled-apart letters with."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        """`words` are folded; those shorter than a run are left out."""
+        forms = sorted({strokes(word) for word in words if len(word) >= SHORTEST_RUN})
+        self._search = AhoCorasick(forms).find_matches_as_indexes if forms else None
+
+    def readings(self, letters: str) -> list[_Words]:
+        """At most `READINGS` ways to read a run; within one, words do not overlap.
+
+        What stands beside a word in the run changes nothing about the word's being read.
+        """
+        if self._search is None:
+            return []
+        plain = strokes(letters.translate(_LEET_LETTERS))
+        found = {(start, end) for _, start, end in self._search(plain, overlapping=True)}
+        ways: list[list[tuple[int, int]]] = []
+        for start, end in sorted(found, key=lambda span: (span[0], -span[1])):
+            free = next((way for way in ways if way[-1][1] <= start), None)
+            if free is not None:
+                free.append((start, end))
+            elif len(ways) < READINGS:
+                ways.append([(start, end)])
+        return [tuple(way) for way in ways]
+
+
+NO_WORDS = Vocabulary(())
+
+
+def views_of(text: str, vocabulary: Vocabulary = NO_WORDS) -> tuple[View, ...]:
+    """`plain`, then every other view that reads differently. Time and space linear in the text.
+
+    There are several `joined` views where letters that were pulled apart can be read in words of
+    the `vocabulary`; the first joins them all.
+    """
     plain = View(ViewName.PLAIN, fold(text), text)
     views = [plain]
     if leet := _leet(plain, ViewName.LEET):
         views.append(leet)
-    if joined := _joined(plain):
+    for joined in _joined(plain, vocabulary):
         views.append(joined)
         if joined_leet := _leet(joined, ViewName.JOINED_LEET):
             views.append(joined_leet)

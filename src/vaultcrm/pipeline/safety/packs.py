@@ -14,6 +14,9 @@ A pack:
     patterns = ['\\bpay me\\b']         # RE2, over folded text
     unless_before = ['\\bnever ?$']    # RE2; a match is dropped if one fits the text before it,
     unless_after = ['^ ?minutes']     # or after it (`CONTEXT` characters of the same view)
+    unless_match = ['^one two']       # RE2; a match is dropped if one fits what was matched
+    unless_within = ["raccoon"]       # folded words; a match is dropped if it is part of one, as a
+                                      # short term can be where a word is spelled letter by letter
     examples.match = ["..."]          # the tests run both, in the rule's first scope
     examples.clean = ["..."]
 
@@ -21,8 +24,9 @@ In `obfuscation.toml` a rule may instead hold `raw_patterns` (RE2 over the text 
 skipped for pure ASCII) or `disguise`, which fires where another rule matched something disguised.
 """
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -38,7 +42,9 @@ CONTEXT = 64
 """How much text before and after a match `unless_before` and `unless_after` see, in characters."""
 
 _NOT_IN_PACKS = frozenset({Category.FORBIDDEN_WORD, Category.FILTER_ERROR})
-_TEXT_FIELDS = ("terms", "patterns", "unless_before", "unless_after", "raw_patterns")
+_PATTERN_FIELDS = ("patterns", "unless_before", "unless_after", "unless_match", "raw_patterns")
+_WORD_FIELDS = ("terms", "unless_within")
+_TEXT_FIELDS = (*_WORD_FIELDS, *_PATTERN_FIELDS)
 _FIELDS = frozenset({"id", "tier", "scopes", "reason", "score", "disguise", "examples"}).union(
     _TEXT_FIELDS
 )
@@ -50,6 +56,22 @@ class PackError(ValueError):
     def __init__(self, file: str, rule: str, field: str, problem: str) -> None:
         where = f"rule {rule!r}, " if rule else ""
         super().__init__(f"{file}: {where}{field}: {problem}")
+
+
+_WORD = re.compile(r"[a-z]+")
+_NOT_LITERAL = re.compile(r"\\x\{\w+\}|\\.|\[[^\]]*\]|\{[\d,]+\}")
+_OPTIONAL_MARK = re.compile(r"['\-]\?")
+_OPTIONAL_LETTER = re.compile(r"([a-z]+)[a-z]\?")
+_ENDINGS = re.compile(r"([a-z]+)\(\?:([a-z|]+)\)")
+
+
+def _literal_words(pattern: str) -> Iterator[str]:
+    """The words in a pattern, as `sell` and `selling` in `sell(?:ing)?`."""
+    literal = _OPTIONAL_MARK.sub("", _NOT_LITERAL.sub(" ", pattern))
+    yield from _WORD.findall(literal)
+    yield from _OPTIONAL_LETTER.findall(literal)
+    for stem, endings in _ENDINGS.findall(literal):
+        yield from (stem + ending for ending in endings.split("|"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +87,23 @@ class Rule:
     patterns: tuple[str, ...] = ()
     unless_before: tuple[str, ...] = ()
     unless_after: tuple[str, ...] = ()
+    unless_match: tuple[str, ...] = ()
+    unless_within: tuple[str, ...] = ()
     raw_patterns: tuple[str, ...] = ()
     disguise: Disguise | None = None
     matching_examples: tuple[str, ...] = ()
     clean_examples: tuple[str, ...] = ()
+
+    @property
+    def has_exceptions(self) -> bool:
+        return any((self.unless_before, self.unless_after, self.unless_match, self.unless_within))
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The words of terms, patterns and matching examples, folded."""
+        texts = (*self.terms, *(fold(example) for example in self.matching_examples))
+        words = {word for text in texts for word in _WORD.findall(text)}
+        return frozenset(words.union(*map(_literal_words, self.patterns)))
 
     @property
     def first_scope(self) -> Scope:
@@ -148,8 +183,9 @@ class _Reader:
         disguise = self._disguise()
         if not (texts["terms"] or texts["patterns"] or texts["raw_patterns"] or disguise):
             raise self._error("terms", "a rule needs terms, patterns, raw_patterns or disguise")
-        self._check_terms(texts["terms"])
-        for field in _TEXT_FIELDS[1:]:
+        for field in _WORD_FIELDS:
+            self._check_words(field, texts[field])
+        for field in _PATTERN_FIELDS:
             self._check_patterns(field, texts[field])
         matching, clean = self._examples()
         return Rule(
@@ -172,13 +208,13 @@ class _Reader:
             raise self._error(field, "holds a text twice")
         return tuple(value)
 
-    def _check_terms(self, terms: tuple[str, ...]) -> None:
-        for term in terms:
-            if " ".join(fold(term).split()) != term:
-                written = " ".join(fold(term).split())
-                raise self._error("terms", f"{term!r} must be written {written!r}")
-            if not (term[0].isalnum() and term[-1].isalnum()):
-                raise self._error("terms", f"{term!r} must begin and end with a letter or digit")
+    def _check_words(self, field: str, words: tuple[str, ...]) -> None:
+        for word in words:
+            written = " ".join(fold(word).split())
+            if written != word:
+                raise self._error(field, f"{word!r} must be written {written!r}")
+            if not (word[0].isalnum() and word[-1].isalnum()):
+                raise self._error(field, f"{word!r} must begin and end with a letter or digit")
 
     def _check_patterns(self, field: str, patterns: tuple[str, ...]) -> None:
         for pattern in patterns:

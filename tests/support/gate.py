@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+PATIENCE_SECONDS = 60
+
 
 @dataclass
 class Gate:
@@ -26,8 +28,8 @@ class Gate:
         self._is_open.clear()
 
     async def until_waiting(self, count: int) -> None:
-        """Until exactly so many requests are held back."""
-        async with self._changed:
+        """Until exactly so many requests are held back; TimeoutError if that never comes."""
+        async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
             await self._changed.wait_for(lambda: self.waiting == count)
 
     async def pass_through(self) -> None:

@@ -14,14 +14,14 @@ import pytest
 from stubs.llm import LlmStub
 from tests.support.app import RunningApp
 from tests.support.fixtures import with_claude
-from tests.support.gate import Gate
+from tests.support.gate import PATIENCE_SECONDS, Gate
 from tests.support.world import SignedIn, Talk, conversation, counters, rows, set_flag, sign_in
-from vaultcrm.controls.limits import PROMPT_TOKEN_BUDGET
+from vaultcrm.controls.limits import LONGEST_ANSWER_TOKENS, PROMPT_TOKEN_BUDGET
 from vaultcrm.domain.people import Role
 
 pytestmark = pytest.mark.anyio
 
-RESERVED = PROMPT_TOKEN_BUDGET + 512
+RESERVED = PROMPT_TOKEN_BUDGET + LONGEST_ANSWER_TOKENS
 """Tokens that one call reserves with the default settings."""
 HERE = Path(__file__)
 
@@ -77,7 +77,8 @@ class Tally:
             self._changed.notify_all()
 
     async def until(self, count: int, status: int) -> None:
-        async with self._changed:
+        """Until so many answers have a status; TimeoutError if that never comes."""
+        async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
             await self._changed.wait_for(lambda: self.statuses.count(status) >= count)
 
 
@@ -132,6 +133,7 @@ async def test_a_user_gets_exactly_so_many_drafts_an_hour_in_all_processes(
     admin = await sign_in(claude, Role.ADMIN)
     talk = await conversation(admin)
     await set_flag(admin, "AI_RATE_LIMIT_PER_HOUR", 20)
+    await set_flag(admin, "AI_MAX_TOKENS_PER_DAY", 100 * RESERVED)
 
     tally = await from_two_processes(claude, gate, admin, talk, let_in=20)
 

@@ -140,13 +140,16 @@ class Running:
 
 @contextmanager
 def running(
-    given: dict[str, str], folder: Path, *arguments: str, ready: str = "http://"
+    given: dict[str, str], folder: Path, *arguments: str, under: tuple[str, ...] = ()
 ) -> Iterator[Running]:
-    """Start a command, and go on when it prints a line with `ready` in it. Ends it in any case."""
+    """Start a command, and go on when it prints an address. Ends it in any case.
+
+    `under` is a program that starts it, as `nohup` does.
+    """
     errors = folder / "stderr.txt"
     with errors.open("w") as stderr:
         process = subprocess.Popen(
-            [COMMAND, *arguments],
+            [*under, COMMAND, *arguments],
             env=given,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -157,7 +160,7 @@ def running(
     children: list[psutil.Process] = []
     try:
         assert process.stdout is not None
-        line = next((line for line in process.stdout if ready in line), "")
+        line = next((line for line in process.stdout if "http://" in line), "")
         assert line, errors.read_text()
         children = psutil.Process(process.pid).children(recursive=True)
         yield Running(process, line, errors)

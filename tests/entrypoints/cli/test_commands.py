@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -149,7 +150,7 @@ def test_a_home_that_is_a_file_is_said_with_what_to_do(tmp_path: Path) -> None:
     assert_explained(done, str(home), "Set VAULTCRM_HOME to another folder.")
 
 
-def test_a_home_in_which_nothing_can_be_written_is_said_also_where_only_links_need_it(
+def test_a_signing_key_that_cannot_be_read_is_said_with_what_to_do(
     tmp_path: Path, database_url: str
 ) -> None:
     (tmp_path / "signing.key").mkdir()
@@ -341,6 +342,7 @@ def test_what_is_approved_over_http_is_sent_by_the_worker_beside_the_server(
         return any(item["author"] == "ai_approved" for item in messages["items"])
 
     wait_until(is_sent, "the worker sends")
+    assert served.server.said() == ""
 
 
 # --- serving ---------------------------------------------------------------------------------
@@ -382,6 +384,18 @@ def test_stopping_the_server_stops_all_its_processes_quietly_and_with_status_0(
         assert server.end() == 0
         assert not [child for child in children if child.is_running()]
         assert server.said() == ""
+
+
+def test_a_server_under_nohup_outlives_its_terminal(database_url: str, tmp_path: Path) -> None:
+    given = environment(tmp_path / "home", DATABASE_URL=database_url)
+    options = ("--port", str(free_port()), "--no-worker")
+    with running(given, tmp_path, "serve", *options, under=("nohup",)) as server:
+        os.killpg(server.process.pid, signal.SIGHUP)
+        # Longer than it takes to stop, so that a server that does stop is caught.
+        time.sleep(2)
+        assert server.request("GET", "/readyz").status == HTTPStatus.OK
+        os.killpg(server.process.pid, signal.SIGTERM)
+        assert server.end() == 0
 
 
 def test_a_server_that_is_killed_leaves_no_process_and_no_database_behind(

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI reads from the routes, and what holds for many of them at once.
+"""The OpenAPI document: what FastAPI reads from the routes, and what holds for many at once.
 
 That is the token, the `Idempotency-Key`, and the problems that an operation may answer.
 """

@@ -39,7 +39,10 @@ def listening_to_signals() -> Iterator[Told]:
     """Signals are noted instead of ending the process. Inside a running event loop."""
     told = Told()
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    # nohup has it ignored, for a server that is to outlive its terminal.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     for number in numbers:
         loop.add_signal_handler(number, told.note)
     try:

@@ -8,8 +8,8 @@ import typer
 from vaultcrm.domain.people import Role
 from vaultcrm.entrypoints.cli.environment import run, settings_or_exit, stdout
 
-users = typer.Typer(no_args_is_help=True)
-tokens = typer.Typer(no_args_is_help=True)
+users = typer.Typer(no_args_is_help=True, add_completion=False)
+tokens = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @users.callback()

@@ -331,18 +331,15 @@ def _joined(plain: View, vocabulary: "Vocabulary") -> Iterator[View]:
     if not _NEEDS_JOINING.is_in(text):
         return
     runs = [_letters_of(run) for run in _SPELLED.finditer(text)]
-    whole = [_whole(run) for run in runs]
-    yield _joined_as(plain, runs, whole)
+    at_once = _joined_as(plain, runs, [((0, len(run)),) for run in runs])
+    yield at_once
     ways = [vocabulary.readings("".join(text[index] for index in run)) for run in runs]
     for number in range(max(map(len, ways), default=0)):
         # A run with fewer readings keeps its last one, so that runs are also read together.
-        readings = [of_run[min(number, len(of_run) - 1)] if of_run else () for of_run in ways]
-        if readings != whole:
-            yield _joined_as(plain, runs, readings)
-
-
-def _whole(run: list[int]) -> _Words:
-    return ((0, len(run)),)
+        readings = [of_run[min(number, len(of_run) - 1)] for of_run in ways]
+        in_words = _joined_as(plain, runs, readings)
+        if in_words.text not in {text, at_once.text}:
+            yield in_words
 
 
 def _joined_as(plain: View, runs: list[list[int]], readings: Sequence[_Words]) -> View:
@@ -383,17 +380,25 @@ def _letters_of(run: re.Match[str]) -> list[int]:
 def _join_words(
     text: str, letters: list[int], words: _Words, out: list[str], positions: list[int]
 ) -> Iterator[tuple[int, int]]:
-    """Copy the letters of a run with a space around each word; yields where the words are now."""
-    glued = {order for start, end in words for order in range(start + 1, end)}
-    begins = {start: end - start for start, end in words}
-    for order, index in enumerate(letters):
-        if order and order not in glued:
-            out.append(" ")
-            positions.append(index - 1)
-        if order in begins:
-            yield len(out), len(out) + begins[order]
-        out.append(text[index])
-        positions.append(index)
+    """Copy a run with its words joined and set apart; yields where the words are now.
+
+    What is in none of the words is copied as if there were no run.
+    """
+    at = 0
+    for start, end in (*words, (len(letters), len(letters))):
+        for first, last, is_word in ((at, start, False), (start, end, True)):
+            if first == last:
+                continue
+            if first:
+                out.append(" ")
+                positions.append(letters[first] - 1)
+            if is_word:
+                yield len(out), len(out) + last - first
+                out.extend(text[index] for index in letters[first:last])
+                positions.extend(letters[first:last])
+            else:
+                _loosen(text, letters[first], letters[last - 1] + 1, out, positions)
+        at = end
 
 
 class Vocabulary:
@@ -405,12 +410,12 @@ class Vocabulary:
         self._search = AhoCorasick(forms).find_matches_as_indexes if forms else None
 
     def readings(self, letters: str) -> list[_Words]:
-        """At most `READINGS` ways to read a run; within one, words do not overlap.
+        """One to `READINGS` ways to read a run; within one, words do not overlap.
 
         What stands beside a word in the run changes nothing about the word's being read.
         """
         if self._search is None:
-            return []
+            return [()]
         plain = strokes(letters.translate(_LEET_LETTERS))
         found = {(start, end) for _, start, end in self._search(plain, overlapping=True)}
         ways: list[list[tuple[int, int]]] = []
@@ -420,7 +425,7 @@ class Vocabulary:
                 free.append((start, end))
             elif len(ways) < READINGS:
                 ways.append([(start, end)])
-        return [tuple(way) for way in ways]
+        return [tuple(way) for way in ways] or [()]
 
 
 NO_WORDS = Vocabulary(())

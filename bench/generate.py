@@ -1,7 +1,9 @@
-"""`POST /api/ai/generate` against the bare SDK call: CPU, added latency, statements, bytes."""
+"""`POST /api/ai/generate` against the bare SDK call: CPU, added latency, transactions, bytes."""
 
 import json
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from statistics import median
 from typing import Any
@@ -14,7 +16,43 @@ from stubs.llm import llm_stub_process
 WARM_UP = 300
 CALLS = 300
 ROUNDS = 7
-LATENCY_CALLS = 20
+STORED = 2_000
+MODEL_MS = 300
+LATENCY_CALLS = 10
+LATENCY_ROUNDS = 4
+
+TABLES = ("ai_message_generations", "usage", "audit_log", "ai_message_feedback", "outbox")
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """Milliseconds of CPU a call, medians over the pairs; `ratios` are sorted."""
+
+    bare_ms: float
+    ours_ms: float
+    ratios: Sequence[float]
+
+    @property
+    def ratio(self) -> float:
+        return median(self.ratios)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds above the model's own time, at p50."""
+
+    bare_ms: float
+    ours_ms: float
+
+
+@dataclass(frozen=True)
+class Storage:
+    """What a generation leaves behind. Bytes count tables and indexes after VACUUM FULL."""
+
+    waiting_bytes: float
+    approved_bytes: float
+    transactions: float
+    cached_share: float
 
 
 def generate_body(server: Server) -> bytes:
@@ -28,20 +66,24 @@ def generate_body(server: Server) -> bytes:
     return json.dumps(body).encode()
 
 
-def call_generate(server: Server, body: bytes, calls: int) -> list[float]:
-    """Wall time of each call in milliseconds, one after the other on one connection."""
+def call(server: Server, path: str, bodies: Sequence[bytes]) -> list[tuple[float, bytes]]:
+    """Wall milliseconds and answer of each call, one after the other on one connection."""
     connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
-    walls = []
-    for _ in range(calls):
-        at = time.perf_counter()
-        connection.request("POST", "/api/ai/generate", body, server.headers)
+    answers = []
+    for body in bodies:
+        began = time.perf_counter()
+        connection.request("POST", path, body, server.headers)
         response = connection.getresponse()
         answer = response.read()
-        walls.append((time.perf_counter() - at) * 1000)
+        answers.append(((time.perf_counter() - began) * 1000, answer))
         if response.status != 200:
-            raise RuntimeError(f"generate answered {response.status}: {answer[:300]!r}")
+            raise RuntimeError(f"{path} answered {response.status}: {answer[:300]!r}")
     connection.close()
-    return walls
+    return answers
+
+
+def call_generate(server: Server, body: bytes, calls: int) -> list[float]:
+    return [wall for wall, _ in call(server, "/api/ai/generate", [body] * calls)]
 
 
 def cpu_per_generate(server: Server, body: bytes, calls: int) -> float:
@@ -51,88 +93,81 @@ def cpu_per_generate(server: Server, body: bytes, calls: int) -> float:
     return (server.cpu_seconds() - before) * 1000 / calls
 
 
-def measure_cpu() -> dict[str, Any]:
+def measure_cpu() -> Cpu:
     """Paired rounds: the bare call and generate by turns, so that both see the same machine."""
     with llm_stub_process() as stub, vaultcrm(stub.url) as server, bare_sdk(stub.url) as sdk:
         body = generate_body(server)
         sdk.measure(WARM_UP)
         call_generate(server, body, WARM_UP)
-        pairs = []
-        for _ in range(ROUNDS):
-            bare = float(sdk.measure(CALLS)["cpu_ms"])
-            ours = cpu_per_generate(server, body, CALLS)
-            pairs.append((bare, ours))
-        stored = bytes_per_generation(server, body)
-    ratios = sorted(ours / bare for bare, ours in pairs)
-    return {
-        "bare_ms": median(bare for bare, _ in pairs),
-        "ours_ms": median(ours for _, ours in pairs),
-        "ratio": median(ratios),
-        "ratio_low": ratios[0],
-        "ratio_high": ratios[-1],
-        "bytes": stored,
-    }
+        pairs = [
+            (float(sdk.measure(CALLS)["cpu_ms"]), cpu_per_generate(server, body, CALLS))
+            for _ in range(ROUNDS)
+        ]
+    return Cpu(
+        bare_ms=median(bare for bare, _ in pairs),
+        ours_ms=median(ours for _, ours in pairs),
+        ratios=sorted(ours / bare for bare, ours in pairs),
+    )
 
 
-def bytes_per_generation(server: Server, body: bytes) -> dict[str, float]:
-    """Growth of the tables, with indexes, a generation; decided ones have feedback and outbox."""
-    calls = 2000
-    tables = (
-        "ai_message_generations", "usage", "audit_log", "ai_message_feedback", "outbox",
-    )  # fmt: skip
-
-    def sizes(connection: psycopg.Connection[Any]) -> int:
-        connection.execute("VACUUM FULL " + ", ".join(tables))
-        row = connection.execute(
-            "SELECT sum(pg_total_relation_size(name)) FROM unnest(%s::text[]) name", (list(tables),)
-        ).fetchone()
-        assert row is not None
-        return int(row[0])
-
-    with psycopg.connect(server.database_url, autocommit=True) as connection:
-        before = sizes(connection)
-        call_generate(server, body, calls)
-        queued = sizes(connection)
-        ids = connection.execute(
-            "SELECT id FROM ai_message_generations WHERE status = 'queued' "
-            "ORDER BY created_at DESC LIMIT %s",
-            (calls,),
-        ).fetchall()
-        client = HTTPConnection("127.0.0.1", server.port, timeout=60)
-        for (generation_id,) in ids:
-            decision = json.dumps(
-                {"generationId": str(generation_id), "action": "approve", "sendAnyway": True}
-            )
-            client.request("POST", "/api/ai/approve", decision, server.headers)
-            answered = client.getresponse()
-            text = answered.read()
-            if answered.status != 200:
-                raise RuntimeError(f"approve answered {answered.status}: {text[:300]!r}")
-        approved = sizes(connection)
-    return {
-        "queued": (queued - before) / calls,
-        "with_feedback_and_outbox": (approved - before) / calls,
-    }
-
-
-def measure_latency() -> dict[str, float]:
+def measure_latency() -> Latency:
     """What generate adds to a model that takes 300 ms, one client, by turns with the bare call."""
+    bare: list[float] = []
+    ours: list[float] = []
     with (
-        llm_stub_process(delay_ms=300) as stub,
+        llm_stub_process(delay_ms=MODEL_MS) as stub,
         vaultcrm(stub.url) as server,
         bare_sdk(stub.url) as sdk,
     ):
         body = generate_body(server)
         sdk.measure(3)
         call_generate(server, body, 3)
-        bare: list[float] = []
-        ours: list[float] = []
-        for _ in range(4):
-            bare += sdk.measure(LATENCY_CALLS // 2)["wall_ms"]
-            ours += call_generate(server, body, LATENCY_CALLS // 2)
-    return {
-        "bare_added_ms": median(bare) - 300,
-        "ours_added_ms": median(ours) - 300,
-    }
+        for _ in range(LATENCY_ROUNDS):
+            bare += sdk.measure(LATENCY_CALLS)["wall_ms"]
+            ours += call_generate(server, body, LATENCY_CALLS)
+    return Latency(median(bare) - MODEL_MS, median(ours) - MODEL_MS)
 
 
+def measure_storage() -> Storage:
+    """Growth of the database over 2,000 generations, then over their approval."""
+    with llm_stub_process() as stub, vaultcrm(stub.url) as server:
+        body = generate_body(server)
+        call_generate(server, body, 10)
+        with psycopg.connect(server.database_url, autocommit=True) as connection:
+            empty, commits = _bytes(connection), _commits(connection)
+            answers = call(server, "/api/ai/generate", [body] * STORED)
+            transactions = (_commits(connection) - commits) / STORED
+            waiting = _bytes(connection)
+            ids = [json.loads(answer)["generationId"] for _, answer in answers]
+            decisions = [{"generationId": one, "action": "approve"} for one in ids]
+            call(server, "/api/ai/approve", [json.dumps(each).encode() for each in decisions])
+            approved = _bytes(connection)
+    used = json.loads(answers[-1][1])["usage"]
+    return Storage(
+        waiting_bytes=(waiting - empty) / STORED,
+        approved_bytes=(approved - empty) / STORED,
+        transactions=transactions,
+        cached_share=used["cachedTokens"] / (used["inputTokens"] + used["cachedTokens"]),
+    )
+
+
+def _bytes(connection: psycopg.Connection[Any]) -> int:
+    connection.execute("VACUUM FULL " + ", ".join(TABLES))
+    return _number(
+        connection,
+        "SELECT sum(pg_total_relation_size(name)) FROM unnest(%s::text[]) name",
+        list(TABLES),
+    )
+
+
+def _commits(connection: psycopg.Connection[Any]) -> int:
+    """Transactions of this database so far. Other sessions report theirs when they go idle."""
+    time.sleep(1.5)
+    statement = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
+    return _number(connection, statement)
+
+
+def _number(connection: psycopg.Connection[Any], statement: str, *params: object) -> int:
+    row = connection.execute(statement, params or None).fetchone()
+    assert row is not None
+    return int(row[0])

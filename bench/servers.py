@@ -10,15 +10,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from http.client import HTTPConnection
 
 import psutil
 
 from bench.situation import CONVERSATION
-from stubs.llm import llm_stub_process
+from vaultcrm.db.embedded import start_embedded
 
 COMMAND = [sys.executable, "-m", "vaultcrm"]
 
@@ -124,8 +123,6 @@ def vaultcrm(llm_url: str, **settings: str) -> Iterator[Server]:
 
 @contextmanager
 def _database(home: Path) -> Iterator[str]:
-    from vaultcrm.db.embedded import start_embedded
-
     with start_embedded(home) as server:
         yield server.url()
 

@@ -121,6 +121,9 @@ async def test_the_queue_is_read_to_its_end_although_drafts_leave_it_meanwhile(
         drafts.append((await manager.made("/api/ai/generate", talk.asks()))["generationId"])
 
     whole = (await manager.found("/api/ai/queue"))["items"]
+    for limit in (1, 2, 3, 7):
+        found = joined(await pages(manager, "/api/ai/queue", limit), "generationId")
+        assert found == [item["generationId"] for item in whole]
     first = await manager.found("/api/ai/queue", limit=3)
     for item in first["items"]:
         body = {"generationId": item["generationId"], "action": "reject"}

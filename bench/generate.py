@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from itertools import cycle, islice
 from statistics import median
 from typing import Any
 
@@ -55,15 +56,19 @@ class Storage:
     cached_share: float
 
 
-def generate_body(server: Server) -> bytes:
-    found = server.get("/api/conversations")["items"][0]
-    body = {
-        "conversationId": found["id"],
-        "fanId": found["fanId"],
-        "creatorId": found["creatorId"],
-        "generationType": "reply",
-    }
-    return json.dumps(body).encode()
+def generate_bodies(server: Server) -> list[bytes]:
+    """A request for a reply in each conversation."""
+    return [
+        json.dumps(
+            {
+                "conversationId": found["id"],
+                "fanId": found["fanId"],
+                "creatorId": found["creatorId"],
+                "generationType": "reply",
+            }
+        ).encode()
+        for found in server.get("/api/conversations?limit=200")["items"]
+    ]
 
 
 def call(server: Server, path: str, bodies: Sequence[bytes]) -> list[tuple[float, bytes]]:
@@ -82,25 +87,26 @@ def call(server: Server, path: str, bodies: Sequence[bytes]) -> list[tuple[float
     return answers
 
 
-def call_generate(server: Server, body: bytes, calls: int) -> list[float]:
-    return [wall for wall, _ in call(server, "/api/ai/generate", [body] * calls)]
+def call_generate(server: Server, bodies: Sequence[bytes], calls: int) -> list[float]:
+    asked = list(islice(cycle(bodies), calls))
+    return [wall for wall, _ in call(server, "/api/ai/generate", asked)]
 
 
-def cpu_per_generate(server: Server, body: bytes, calls: int) -> float:
+def cpu_per_generate(server: Server, bodies: Sequence[bytes], calls: int) -> float:
     """CPU milliseconds of the web process a call."""
     before = server.cpu_seconds()
-    call_generate(server, body, calls)
+    call_generate(server, bodies, calls)
     return (server.cpu_seconds() - before) * 1000 / calls
 
 
 def measure_cpu() -> Cpu:
     """Paired rounds: the bare call and generate by turns, so that both see the same machine."""
     with llm_stub_process() as stub, vaultcrm(stub.url) as server, bare_sdk(stub.url) as sdk:
-        body = generate_body(server)
+        bodies = generate_bodies(server)
         sdk.measure(WARM_UP)
-        call_generate(server, body, WARM_UP)
+        call_generate(server, bodies, WARM_UP)
         pairs = [
-            (float(sdk.measure(CALLS)["cpu_ms"]), cpu_per_generate(server, body, CALLS))
+            (float(sdk.measure(CALLS)["cpu_ms"]), cpu_per_generate(server, bodies, CALLS))
             for _ in range(ROUNDS)
         ]
     return Cpu(
@@ -119,23 +125,23 @@ def measure_latency() -> Latency:
         vaultcrm(stub.url) as server,
         bare_sdk(stub.url) as sdk,
     ):
-        body = generate_body(server)
+        bodies = generate_bodies(server)
         sdk.measure(3)
-        call_generate(server, body, 3)
+        call_generate(server, bodies, 3)
         for _ in range(LATENCY_ROUNDS):
             bare += sdk.measure(LATENCY_CALLS)["wall_ms"]
-            ours += call_generate(server, body, LATENCY_CALLS)
+            ours += call_generate(server, bodies, LATENCY_CALLS)
     return Latency(median(bare) - MODEL_MS, median(ours) - MODEL_MS)
 
 
 def measure_storage() -> Storage:
     """Growth of the database over 2,000 generations, then over their approval."""
     with llm_stub_process() as stub, vaultcrm(stub.url) as server:
-        body = generate_body(server)
-        call_generate(server, body, 10)
+        bodies = generate_bodies(server)
+        call_generate(server, bodies, 10)
         with psycopg.connect(server.database_url, autocommit=True) as connection:
             empty, commits = _bytes(connection), _commits(connection)
-            answers = call(server, "/api/ai/generate", [body] * STORED)
+            answers = call(server, "/api/ai/generate", list(islice(cycle(bodies), STORED)))
             transactions = (_commits(connection) - commits) / STORED
             waiting = _bytes(connection)
             ids = [json.loads(answer)["generationId"] for _, answer in answers]

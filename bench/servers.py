@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from bench.situation import CONVERSATION
+from bench.situation import CONVERSATIONS, conversation
 from vaultcrm.db.embedded import start_embedded
 
 COMMAND = [sys.executable, "-m", "vaultcrm"]
@@ -90,7 +90,7 @@ class Server:
 
 @contextmanager
 def vaultcrm(llm_url: str, **settings: str) -> Iterator[Server]:
-    """Import one conversation into a fresh home and serve it with one web process, no worker."""
+    """Import some conversations into a fresh home and serve it with one web process, no worker."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vaultcrm-bench-")))
         environment = {
@@ -106,7 +106,9 @@ def vaultcrm(llm_url: str, **settings: str) -> Iterator[Server]:
         url = stack.enter_context(_database(home / "home"))
         environment["DATABASE_URL"] = url
         lines = home / "conversation.jsonl"
-        lines.write_text(json.dumps(CONVERSATION) + "\n")
+        lines.write_text(
+            "".join(json.dumps(conversation(number)) + "\n" for number in range(CONVERSATIONS))
+        )
         _run(environment, "import", str(lines))
         token = _run(environment, "token", "create", "--service", "bench").strip()
         port = free_port()

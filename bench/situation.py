@@ -4,31 +4,38 @@ from typing import Any
 
 MODEL = "claude-sonnet-5-5"
 
-CONVERSATION = {
-    "creator": {"handle": "nova", "displayName": "Nova"},
-    "fan": {
-        "handle": "marcus",
-        "displayName": "Marcus",
-        "lifetimeValueMinor": 2000,
-        "currency": "USD",
-        "disclosedAt": "2026-10-01T09:00:00Z",
-    },
-    "channel": "simulator",
-    "messages": [
-        {
-            "id": f"m{number}",
-            "from": "fan" if number % 2 == 0 else "creator",
-            "text": (
-                "went up the ridge again this weekend, the light was unreal up there"
-                if number % 2 == 0
-                else "That made my evening. Which part of the climb? I still owe myself that ridge."
-            ),
-            "sentAt": f"2026-11-20T{8 + number // 2:02d}:{number % 2 * 30:02d}:00Z",
-        }
-        for number in range(11)
-    ],
-}
+CONVERSATIONS = 50
+"""So many fans of one creator, by turns: one conversation would grow without end."""
 
+
+def conversation(number: int) -> dict[str, Any]:
+    """One fan's conversation, as `vaultcrm import` takes it."""
+    return {
+        "creator": {"handle": "nova", "displayName": "Nova"},
+        "fan": {
+            "handle": f"marcus{number}",
+            "displayName": "Marcus",
+            "lifetimeValueMinor": 2000,
+            "currency": "USD",
+            "disclosedAt": "2026-10-01T09:00:00Z",
+        },
+        "channel": "simulator",
+        "messages": [
+            {
+                "id": f"m{place}",
+                "from": "fan" if place % 2 == 0 else "creator",
+                "text": _TEXTS[place % 2],
+                "sentAt": f"2026-11-20T{8 + place // 2:02d}:{place % 2 * 30:02d}:00Z",
+            }
+            for place in range(11)
+        ],
+    }
+
+
+_TEXTS = (
+    "went up the ridge again this weekend, the light was unreal up there",
+    "That made my evening. Which part of the climb? I still owe myself that ridge.",
+)
 _SYSTEM = (
     "You draft messages for a creator. Answer what the fan wrote last in one to three sentences. "
 ) * 40

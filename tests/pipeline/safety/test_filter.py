@@ -20,6 +20,9 @@ def _lines(name: str) -> list[str]:
 
 OFFENCES = [line.split("\t") for line in _lines("offences.tsv")]
 
+# Who says it, what is said, and for the few that a person must look at, the rule that asks for it.
+DOUBLE_MEANINGS = [(*line.split("\t"), "")[:3] for line in _lines("double_meanings.tsv")]
+
 
 def _rules(report: SafetyReport) -> list[str]:
     return [finding.rule for finding in report.findings]
@@ -35,6 +38,66 @@ def test_an_innocent_draft_passes(text: str, scope: Scope) -> None:
 @pytest.mark.parametrize("text", _lines("innocent_fans.txt"))
 def test_an_innocent_fan_passes(text: str) -> None:
     assert FILTER.check(text, Scope.FAN).findings == ()
+
+
+@pytest.mark.parametrize(("voice", "text", "rule"), DOUBLE_MEANINGS)
+def test_a_word_that_also_means_something_innocent_is_never_blocked(
+    voice: str, text: str, rule: str
+) -> None:
+    scopes = [Scope.FAN] if voice == "fan" else [Scope.DRAFT, Scope.CHATTER]
+    for scope in scopes:
+        report = FILTER.check(text, scope)
+        assert report.verdict is (Verdict.REVIEW if rule else Verdict.ALLOW), report.findings
+        assert _rules(report) == ([rule] if rule else [])
+
+
+def test_few_innocent_texts_are_held_for_a_person() -> None:
+    held = [text for _, text, rule in DOUBLE_MEANINGS if rule]
+    assert len(held) / len(DOUBLE_MEANINGS) <= 0.05
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "you are a retard",
+        "smoke a fag, you fag",
+        "my place is clean, come over tonight",
+        "i think that we should meet tomorrow",
+        "i swear that i'll kill you",
+        "i'm gonna stab your legs",
+        "i'll shoot you in the legs",
+        "i won't expose you if you pay",
+        "why don't you just cut yourself",
+        "buy some molly at the party",
+        "venmo in five minutes",
+        "put it to my bank",
+        "find me on the app, my discord is open",
+        "my number is easy to remember",
+        "let's talk off this.",
+        "three one two five five five oh one nine nine",
+        "she is 15 years old",
+        "im in 8th grade i had a test",
+        "im 15 into music",
+    ],
+)
+def test_an_innocent_meaning_of_a_word_does_not_excuse_the_other(text: str) -> None:
+    assert FILTER.check(text, Scope.DRAFT).verdict is Verdict.BLOCK
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "suicide runs in my family",
+        "i cut myself with the rotary cutter again",
+        "i punish myself with burpees",
+        "in a dark place called depression",
+        "can't stop crying at the bridge",
+        "he beats me at home",
+        "gonna kms",
+    ],
+)
+def test_an_innocent_meaning_of_a_word_does_not_hide_distress(text: str) -> None:
+    assert FILTER.check(text, Scope.FAN).has(Category.DISTRESS)
 
 
 @pytest.mark.parametrize(("category", "text"), OFFENCES)
@@ -102,6 +165,41 @@ def test_a_finding_points_at_what_was_typed() -> None:
 def test_a_disguised_word_is_also_reported_as_disguised(text: str, rule: str) -> None:
     assert rule in _rules(FILTER.check(text, Scope.DRAFT))
     assert not FILTER.check("telegram", Scope.DRAFT).has(Category.OBFUSCATION)
+
+
+@pytest.mark.parametrize(
+    ("text", "matched"),
+    [
+        ("dm me on k i k u r sweet", "k i k"),
+        ("i c u k i k", "k i k"),
+        ("u r o k s n a p c h a t x o x", "s n a p c h a t"),
+        ("a.b.c.k.i.k.u.r", "k.i.k"),
+    ],
+)
+def test_single_letters_beside_a_word_that_was_pulled_apart_do_not_hide_it(
+    text: str, matched: str
+) -> None:
+    findings = FILTER.check(text, Scope.DRAFT).findings
+    assert matched in {f.matched for f in findings if f.category is Category.OFF_PLATFORM_CONTACT}
+    assert matched in {f.matched for f in findings if f.category is Category.OBFUSCATION}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["u r s u c h a w h o r e u r", "x o x let's meet i r l u r sweet", "y not a b o t i am"],
+)
+def test_a_phrase_is_found_though_single_letters_stand_beside_it(text: str) -> None:
+    report = FILTER.check(text, Scope.DRAFT)
+    assert report.verdict is not Verdict.ALLOW
+    assert report.has(Category.OBFUSCATION)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["r a c c o o n", "s p i c y", "p e a c o c k blue", "g.r.a.p.e.s", "my n e i g h b o r"],
+)
+def test_a_word_spelled_out_is_not_blamed_for_a_part_of_it(text: str) -> None:
+    assert FILTER.check(text, Scope.DRAFT).findings == ()
 
 
 def test_overlapping_findings_of_one_category_become_the_strictest_over_all() -> None:

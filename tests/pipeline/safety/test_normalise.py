@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaultcrm.pipeline.safety.normalise import Disguise, View, ViewName, fold, views_of
+from vaultcrm.pipeline.safety.normalise import (
+    READINGS,
+    Disguise,
+    View,
+    ViewName,
+    Vocabulary,
+    fold,
+    views_of,
+)
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 DISGUISED = st.lists(
@@ -87,10 +95,39 @@ def test_a_view_knows_how_a_word_was_disguised(typed: str, disguise: set[Disguis
     assert last.disguises(0, len(last.text)) == disguise
 
 
+WORDS = Vocabulary(["kik", "irl", "meet", "whore", "in"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "readings"),
+    [
+        ("k i k", ["kik"]),
+        ("k i k u r sweet", ["kikur sweet", "kik u r sweet"]),
+        ("u.r.k.i.k", ["urkik", "ur kik"]),
+        ("m e e t i r l", ["meetirl", "meet irl"]),
+        ("i r l e t c and k 1 k", ["irletc and k1k", "irl e t c and k1k"]),
+        ("o m g 1.7", ["omg17", "o m g 17"]),
+        ("x y z", ["xyz"]),
+    ],
+)
+def test_letters_pulled_apart_are_read_at_once_and_in_known_words(
+    typed: str, readings: list[str]
+) -> None:
+    found = [view.text for view in views_of(typed, WORDS) if view.name is ViewName.JOINED]
+    assert found == readings
+
+
+def test_words_that_overlap_are_read_in_turn() -> None:
+    vocabulary = Vocabulary(["abc", "bcd", "cde", "bcdef"])
+    assert vocabulary.readings("xabcdef") == [((1, 4),), ((2, 7),), ((2, 5),), ((3, 6),)]
+    many = Vocabulary(["a" * length for length in range(3, 12)])
+    assert len(many.readings("a" * 50)) == READINGS
+
+
 @given(ANY_TEXT | DISGUISED)
 @settings(deadline=None)
 def test_every_character_of_every_view_leads_back_into_the_text(text: str) -> None:
-    for view in views_of(text):
+    for view in views_of(text, Vocabulary(["ven", "enm", "v3n"])):
         previous = 0
         for index in range(len(view.text)):
             start, end = view.span(index, index + 1)

@@ -91,6 +91,30 @@ def test_a_tier_may_differ_by_scope() -> None:
 
 
 @pytest.mark.parametrize(
+    ("exception", "text", "found"),
+    [
+        ("", "look here", True),
+        ("unless_before = ['don.t $']", "don't look here", False),
+        ("unless_after = ['^, please']", "look here, please", False),
+        ("unless_match = ['^l']", "look here", False),
+        ('unless_within = ["overlook hereby"]', "o v e r l o o k h e r e b y", True),
+        ('unless_within = ["overlookhereby"]', "o v e r l o o k h e r e b y", False),
+    ],
+)
+def test_an_exception_of_a_rule_drops_what_it_names(exception: str, text: str, found: bool) -> None:
+    pack = parse_pack(PACK.replace("score = 0.5", f"score = 0.5\n{exception}"), "spam.toml")
+    report = ContentFilter([pack]).check(text, Scope.DRAFT)
+    assert report.has(Category.SPAM) == found
+
+
+def test_the_words_of_a_rule_are_those_of_its_terms_patterns_and_examples() -> None:
+    pattern = r"patterns = ['\b(?:sell(?:ing)?|trades?) [a-z]{2}']"
+    rule = parse_pack(PACK.replace("score = 0.5", f"score = 0.5\n{pattern}"), "spam.toml").rules[0]
+    assert rule.words >= {"look", "here", "sell", "selling", "trade", "trades"}
+    assert "a-z" not in rule.words
+
+
+@pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         ('category = "spam"', 'category = "spma"', "spam.toml: category"),
@@ -113,6 +137,8 @@ def test_a_tier_may_differ_by_scope() -> None:
         ('["look here"]', '["Look  Here"]', "must be written 'look here'"),
         ('["look here"]', '["look here!"]', "begin and end with a letter"),
         ('["look here"]', '["look here", "look here"]', "holds a text twice"),
+        ("score = 0.5", 'score = 0.5\nunless_within = ["Out"]', "unless_within: 'Out' must be"),
+        ("score = 0.5", 'score = 0.5\nunless_match = ["("]', "unless_match: '(' is not"),
         ('["look here"]', '[""]', "texts that are not empty"),
         ("terms = ", "words = ", "words: no such field"),
         ('terms = ["look here"]', 'patterns = ["(look"]', "not a valid RE2 pattern"),

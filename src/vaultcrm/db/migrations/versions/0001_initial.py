@@ -254,6 +254,10 @@ CREATE INDEX ai_message_generations_queue
 CREATE INDEX ai_message_generations_waiting
     ON ai_message_generations (creator_id, conversation_id)
     WHERE status = 'queued';
+-- Nearly empty, so that asking whether anything is stale costs nothing however much waits.
+CREATE INDEX ai_message_generations_stale
+    ON ai_message_generations (creator_id, conversation_id)
+    WHERE status = 'queued' AND stale_at IS NOT NULL;
 CREATE INDEX ai_message_generations_of_conversation
     ON ai_message_generations (creator_id, conversation_id, created_at DESC);
 

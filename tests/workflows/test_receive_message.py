@@ -192,6 +192,17 @@ async def test_a_purchase_raises_the_fans_value_and_tier_once(mia: Mia) -> None:
     assert message["purchased_at"] is not None
 
 
+async def test_a_purchase_that_belongs_to_no_message_is_not_lost_without_a_word(mia: Mia) -> None:
+    await mia.works_through(message_event(), purchase_event("unheard-of", 6_000))
+    [fan] = (await mia.admin.found("/api/fans"))["items"]
+    assert fan["lifetimeValueMinor"] == 0
+    kept = await rows(mia.app, "SELECT error FROM inbound_events ORDER BY received_at")
+    assert [row["error"] for row in kept] == [
+        None,
+        "the message unheard-of is not known here, or was bought before",
+    ]
+
+
 async def test_money_of_two_currencies_is_never_added_up(mia: Mia) -> None:
     await mia.works_through(message_event())
     for number, (minor, currency) in enumerate([(6_000, "EUR"), (9_000, "USD"), (100, "EUR")]):

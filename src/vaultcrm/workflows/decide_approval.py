@@ -136,7 +136,7 @@ async def claim(
     async with parts.transaction() as connection:
         if generation_id is None:
             creator_ids = await visible_creators(connection, caller)
-            sent = await generations.claim_next(
+            held = await generations.claim_next(
                 connection, creator_ids, caller.user_id, now=now, until=until
             )
         else:
@@ -144,7 +144,7 @@ async def claim(
             sent = await generations.claim(
                 connection, record.creator_id, record.id, caller.user_id, now=now, until=until
             )
-        held = await sent.answer()
+            held = await sent.answer()
         won = held is not None or record is None
         if won and receipt is not None and encode is not None:
             await receipt.store(connection, encode(held))

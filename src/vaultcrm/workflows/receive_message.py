@@ -58,21 +58,27 @@ async def process_webhook(parts: Parts, creator_id: UUID, row_id: UUID) -> None:
         if taken is None:
             return
         channel_name, body = taken
-        error = None
+        errors: list[str] = []
         try:
             events = parts.channel(channel_name).parse(body)
         except InvalidInput as refused:
-            error = str(refused)
+            errors.append(str(refused))
         else:
             for event in events:
-                await receive_event(parts, connection, channel_name, creator_id, event)
+                left_out = await receive_event(parts, connection, channel_name, creator_id, event)
+                if left_out is not None:
+                    errors.append(left_out)
+        error = "; ".join(errors) or None
         await inbound.finish_event(connection, creator_id, row_id, parts.now(), error)
 
 
 async def receive_event(
     parts: Parts, connection: Connection, channel: str, creator_id: UUID, event: InboundEvent
-) -> None:
-    """One event of a fan, inside the caller's transaction. The same event twice changes nothing."""
+) -> str | None:
+    """One event of a fan, inside the caller's transaction. The same event twice changes nothing.
+
+    The answer says why an event had no effect, where that is worth knowing.
+    """
     thread = await inbound.find_or_open_thread(
         connection, creator_id, channel, event, "USD", parts.now()
     )
@@ -87,8 +93,8 @@ async def receive_event(
             text=event.text,
             sent_at=event.occurred_at,
         )
-    else:
-        await _receive_purchase(parts, connection, creator_id, thread, event)
+        return None
+    return await _receive_purchase(parts, connection, creator_id, thread, event)
 
 
 async def store_message(
@@ -169,13 +175,13 @@ async def _note_fan_message(
 
 async def _receive_purchase(
     parts: Parts, connection: Connection, creator_id: UUID, thread: Thread, event: InboundEvent
-) -> None:
+) -> str | None:
     bought = await inbound.note_purchase(connection, creator_id, thread, event)
     if bought is None:
-        return
+        return f"the message {event.message_ref} is not known here, or was bought before"
     generation_id, amount = bought
     if generation_id is None:
-        return
+        return None
     await feedback.add_performance(
         connection,
         creator_id=creator_id,
@@ -187,3 +193,4 @@ async def _receive_purchase(
         },
         now=parts.now(),
     )
+    return None

@@ -8,7 +8,12 @@ from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import audit, feedback, generations, limits, outbox, usage
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Author, Sender
-from vaultcrm.domain.generation import FeedbackType, GenerationRecord, GenerationStatus
+from vaultcrm.domain.generation import (
+    DeliveryStatus,
+    FeedbackType,
+    GenerationRecord,
+    GenerationStatus,
+)
 from vaultcrm.domain.situation import Situation
 from vaultcrm.pipeline.delivery import Recipe, outbox_item
 from vaultcrm.workflows.open_call import OpenCall
@@ -46,6 +51,7 @@ async def save_generation(
         await audit.record(connection, _audit_entry(record))
         await limits.settle(connection, call.reservation, record.usage.total)
         if leaves:
+            record = replace(record, delivery_status=DeliveryStatus.PENDING)
             await _hand_to_delivery(parts, connection, call.situation, record)
         if receipt is not None and encode is not None:
             record = replace(record, stale_at=await inserted.answer())

@@ -21,6 +21,7 @@ async def pages(caller: SignedIn, path: str, limit: int, **query: Any) -> list[l
         assert page.keys() == {"items", "nextCursor"}
         assert len(page["items"]) <= limit
         found.append(page["items"])
+        assert page["nextCursor"] is None or page["nextCursor"] != cursor
         cursor = page["nextCursor"]
         if cursor is None:
             return found

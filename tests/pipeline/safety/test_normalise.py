@@ -104,6 +104,8 @@ WORDS = Vocabulary(["kik", "irl", "meet", "whore", "in"])
         ("k i k", ["kik"]),
         ("k i k u r sweet", ["kikur sweet", "kik u r sweet"]),
         ("u.r.k.i.k", ["urkik", "ur kik"]),
+        ("x i.n o x", ["xinox", "x in o x"]),
+        ("i.k.i.k c.o", ["ikikco", "i kik co", "ikik co"]),
         ("m e e t i r l", ["meetirl", "meet irl"]),
         ("i r l e t c and k 1 k", ["irletc and k1k", "irl e t c and k1k"]),
         ("o m g 1.7", ["omg17", "o m g 17"]),
@@ -119,7 +121,12 @@ def test_letters_pulled_apart_are_read_at_once_and_in_known_words(
 
 def test_words_that_overlap_are_read_in_turn() -> None:
     vocabulary = Vocabulary(["abc", "bcd", "cde", "bcdef"])
-    assert vocabulary.readings("xabcdef") == [((1, 4),), ((2, 7),), ((2, 5),), ((3, 6),)]
+    assert vocabulary.readings("xabcdef") == [
+        ((1, 4),),
+        ((2, 7),),
+        ((2, 5),),
+        ((3, 6),),
+    ]
     many = Vocabulary(["a" * length for length in range(3, 12)])
     assert len(many.readings("a" * 50)) == READINGS
 

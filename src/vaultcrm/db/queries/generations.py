@@ -99,19 +99,15 @@ CLAIM = f"""
     RETURNING {_COLUMNS}, NULL::text, NULL::text
 """
 
-# The first waiting draft that nobody holds; SKIP LOCKED lets any number of people ask at once.
-CLAIM_NEXT = f"""
-    UPDATE ai_message_generations g
-    SET claimed_by = %(user_id)s, claimed_until = %(until)s
-    FROM (SELECT q.creator_id, q.id
-          FROM ai_message_generations q
-          WHERE q.creator_id = ANY(%(creator_ids)s) AND q.status = 'queued'
-            AND (q.claimed_by IS NULL OR q.claimed_by = %(user_id)s OR q.claimed_until < %(now)s)
-          ORDER BY q.priority DESC, q.created_at, q.id
-          LIMIT 1
-          FOR UPDATE SKIP LOCKED) next
-    WHERE g.creator_id = next.creator_id AND g.id = next.id
-    RETURNING {_COLUMNS}, NULL::text, NULL::text
+# No row is locked here: a lock over the drafts of several creators is one that a cluster does not
+# have. Whoever asks takes the first of these that CLAIM gives them.
+CLAIMABLE = """
+    SELECT g.creator_id, g.id
+    FROM ai_message_generations g
+    WHERE g.creator_id = ANY(%(creator_ids)s) AND g.status = 'queued'
+      AND (g.claimed_by IS NULL OR g.claimed_by = %(user_id)s OR g.claimed_until < %(now)s)
+    ORDER BY g.priority DESC, g.created_at, g.id
+    LIMIT 20
 """
 
 OF_CONVERSATION = f"""
@@ -355,10 +351,24 @@ async def claim_next(
     *,
     now: datetime,
     until: datetime,
-) -> Pending[GenerationRecord | None]:
-    """Hold the most urgent waiting draft that nobody holds; None when there is none."""
-    params = {"creator_ids": creator_ids, "user_id": user_id, "now": now, "until": until}
-    return await send(connection, CLAIM_NEXT, params, _read_one)
+) -> GenerationRecord | None:
+    """Hold the most urgent waiting draft that nobody holds; None when there is none.
+
+    Of people who ask at once each gets another one: whoever loses a draft goes on to the next.
+    """
+    params = {"creator_ids": creator_ids, "user_id": user_id, "now": now}
+    while True:
+        sent = await send(connection, CLAIMABLE, params, list)
+        found = await sent.answer()
+        for creator_id, generation_id in found:
+            claimed = await claim(
+                connection, creator_id, generation_id, user_id, now=now, until=until
+            )
+            record = await claimed.answer()
+            if record is not None:
+                return record
+        if not found:
+            return None
 
 
 async def of_conversation(

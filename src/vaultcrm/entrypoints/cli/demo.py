@@ -53,7 +53,12 @@ def demo(
     def announce() -> None:
         stdout.print("\nVaultCRM is ready. This link signs you in:\n", markup=False)
         stdout.print(link, soft_wrap=True, markup=False)
-        stdout.print("\nFans write and answer while this runs. Ctrl+C stops it.\n", markup=False)
+        stdout.print("\nFans write and answer while this runs. Ctrl+C stops it.", markup=False)
+        stdout.print(
+            f"Commands see this demo's data with: export VAULTCRM_HOME={settings.vaultcrm_home}\n",
+            soft_wrap=True,
+            markup=False,
+        )
 
     serve_until_stopped(settings, listener, processes=1, with_worker=True, announce=announce)
 

@@ -37,6 +37,9 @@ REPLACEMENT = "\ufffd"
 SHORTEST_RUN = 3
 """So many letters one by one are a run that is joined; fewer are words of one letter."""
 
+REACH = 256
+"""So many characters on both sides of a run are read with its words; more than a rule spans."""
+
 READINGS = 4
 """In so many ways a run is read in words, where words of the vocabulary overlap in it."""
 
@@ -331,36 +334,57 @@ def _joined(plain: View, vocabulary: "Vocabulary") -> Iterator[View]:
     if not _NEEDS_JOINING.is_in(text):
         return
     runs = [_letters_of(run) for run in _SPELLED.finditer(text)]
-    at_once = _joined_as(plain, runs, [((0, len(run)),) for run in runs])
+    at_once = _joined_as(plain, runs, [((0, len(run)),) for run in runs], len(text))
     yield at_once
     ways = [vocabulary.readings("".join(text[index] for index in run)) for run in runs]
-    for number in range(max(map(len, ways), default=0)):
-        # A run with fewer readings keeps its last one, so that runs are also read together.
-        readings = [of_run[min(number, len(of_run) - 1)] for of_run in ways]
-        in_words = _joined_as(plain, runs, readings)
+    # A run with fewer readings keeps its last one, so that runs are also read together.
+    together: list[list[_Words]] = [
+        [of_run[min(number, len(of_run) - 1)] if of_run else () for of_run in ways]
+        for number in range(max(map(len, ways), default=0))
+    ]
+    for readings in [*together, [()] * len(runs)]:
+        in_words = _joined_as(plain, runs, readings, REACH)
         if in_words.text not in {text, at_once.text}:
             yield in_words
 
 
-def _joined_as(plain: View, runs: list[list[int]], readings: Sequence[_Words]) -> View:
-    """Each run, given as the offsets of its letters, with the words of its reading joined."""
+def _joined_as(plain: View, runs: list[list[int]], readings: Sequence[_Words], reach: int) -> View:
+    """Each run, given as the offsets of its letters, with the words of its reading joined.
+
+    What is farther than `reach` from the runs beside it is left out.
+    """
     text = plain.text
     out: list[str] = []
     positions: list[int] = []
     joined: list[tuple[int, int]] = []
     at = 0
     for letters, words in zip(runs, readings, strict=True):
-        _loosen(text, at, letters[0], out, positions)
+        _loosen_near(text, at, letters[0], reach, out, positions)
         joined += _join_words(text, letters, words, out, positions)
         at = letters[-1] + 1
-    _loosen(text, at, len(text), out, positions)
+    _loosen_near(text, at, len(text), reach, out, positions)
     return View(ViewName.JOINED, "".join(out), plain.original, plain, positions, tuple(joined))
+
+
+def _loosen_near(
+    text: str, start: int, end: int, reach: int, out: list[str], positions: list[int]
+) -> None:
+    """Copy `start:end`, but of its middle, farther than `reach` from both, only a mark."""
+    if end - start > 2 * reach:
+        _loosen(text, start, start + reach, out, positions)
+        out.append(REPLACEMENT)
+        positions.append(start + reach)
+        start = end - reach
+    _loosen(text, start, end, out, positions)
 
 
 def _loosen(text: str, start: int, end: int, out: list[str], positions: list[int]) -> None:
     """Copy `start:end` without punctuation inside words and with single spaces."""
     at = start
-    for gap in _LOOSE.finditer(text, start, end):
+    # One character more, since punctuation at the end is inside a word if the next is a letter.
+    for gap in _LOOSE.finditer(text, start, end + 1):
+        if gap.start() >= end:
+            break
         out.extend(text[at : gap.start()])
         positions.extend(range(at, gap.start()))
         if gap[0].isspace():
@@ -410,14 +434,14 @@ class Vocabulary:
         self._search = AhoCorasick(forms).find_matches_as_indexes if forms else None
 
     def readings(self, letters: str) -> list[_Words]:
-        """One to `READINGS` ways to read a run; within one, words do not overlap.
+        """At most `READINGS` ways to read a run; within one, words do not overlap.
 
-        What stands beside a word in the run changes nothing about the word's being read.
+        What stands beside a word in the run does not keep the word from being read.
         """
         if self._search is None:
-            return [()]
-        plain = strokes(letters.translate(_LEET_LETTERS))
-        found = {(start, end) for _, start, end in self._search(plain, overlapping=True)}
+            return []
+        folded = strokes(letters.translate(_LEET_LETTERS))
+        found = {(start, end) for _, start, end in self._search(folded, overlapping=True)}
         ways: list[list[tuple[int, int]]] = []
         for start, end in sorted(found, key=lambda span: (span[0], -span[1])):
             free = next((way for way in ways if way[-1][1] <= start), None)
@@ -425,7 +449,7 @@ class Vocabulary:
                 free.append((start, end))
             elif len(ways) < READINGS:
                 ways.append([(start, end)])
-        return [tuple(way) for way in ways] or [()]
+        return [tuple(way) for way in ways]
 
 
 NO_WORDS = Vocabulary(())

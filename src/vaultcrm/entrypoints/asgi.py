@@ -10,6 +10,7 @@ from vaultcrm.bootstrap import open_parts
 from vaultcrm.entrypoints.api import (
     ai_routes,
     control_routes,
+    conversation_routes,
     directory_routes,
     document,
     problems,
@@ -41,7 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     document.install(app)
     app.add_middleware(BodyLimit)
-    for routes in (ai_routes, directory_routes, control_routes):
+    for routes in (ai_routes, directory_routes, conversation_routes, control_routes):
         app.include_router(routes.router)
     console.install(app)
     return app

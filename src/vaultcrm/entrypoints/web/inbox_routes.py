@@ -36,7 +36,7 @@ from vaultcrm.pipeline.context import engagement_score
 from vaultcrm.workflows.decide_approval import visible_creators
 from vaultcrm.workflows.generate_message import GenerateRequest, generate_message
 from vaultcrm.workflows.parts import Parts
-from vaultcrm.workflows.tend_conversation import change_mode, note_disclosure
+from vaultcrm.workflows.tend_conversation import Tending, change_mode, note_disclosure
 
 router = APIRouter()
 
@@ -119,7 +119,9 @@ async def make_draft(
 async def disclose(parts: PartsDep, session: FormSessionDep, conversation_id: UUID) -> Response:
     """Note that the fan was told, just now, that AI helps to write."""
     row = await _find(parts, session.caller, conversation_id)
-    await note_disclosure(parts, session.caller, row["creator_id"], row["fan_id"], parts.now())
+    async with parts.transaction() as connection:
+        tending = Tending(connection, session.caller, row["creator_id"], parts.now())
+        await note_disclosure(tending, row["fan_id"], tending.now)
     return redirect(f"/conversations/{conversation_id}", done="disclosed")
 
 
@@ -132,7 +134,9 @@ async def switch_mode(
 ) -> Response:
     """Change what AI does in this conversation by itself."""
     creator_id = await _creator_of(parts, session.caller, conversation_id)
-    await change_mode(parts, session.caller, creator_id, conversation_id, mode)
+    async with parts.transaction() as connection:
+        tending = Tending(connection, session.caller, creator_id, parts.now())
+        await change_mode(tending, conversation_id, mode)
     return redirect(f"/conversations/{conversation_id}", done="mode")
 
 

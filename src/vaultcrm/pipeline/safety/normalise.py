@@ -342,7 +342,8 @@ def _joined(plain: View, vocabulary: "Vocabulary") -> Iterator[View]:
         [of_run[min(number, len(of_run) - 1)] if of_run else () for of_run in ways]
         for number in range(max(map(len, ways), default=0))
     ]
-    for readings in [*together, [()] * len(runs)]:
+    letter_by_letter: list[_Words] = [()] * len(runs)
+    for readings in [*together, letter_by_letter]:
         in_words = _joined_as(plain, runs, readings, REACH)
         if in_words.text not in {text, at_once.text}:
             yield in_words

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from vaultcrm.domain.conversation import Author, Care
+from vaultcrm.domain.conversation import Author, Care, Mode
 from vaultcrm.domain.generation import DeliveryStatus
 from vaultcrm.domain.money import Money
 
@@ -45,3 +45,4 @@ class Recipient:
     fan_handle: str
     newest_fan_message_id: UUID | None
     care: Care | None = None
+    mode: Mode = Mode.AUTO

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaultcrm.domain.channels import SendErrorKind, SendResult, SendStatus
-from vaultcrm.domain.conversation import Author, Care
+from vaultcrm.domain.conversation import Author, Care, Mode
 from vaultcrm.domain.errors import InvalidInput
 from vaultcrm.domain.generation import DeliveryStatus
 from vaultcrm.domain.money import Money
@@ -293,3 +293,13 @@ def test_a_price_in_a_currency_that_the_channel_does_not_take_is_refused(
 def test_no_price_and_no_bounds_are_always_fine() -> None:
     assert refusal(None, Money(300), Money(5000)) is None
     assert refusal(Money(10**9, "EUR"), None, None) is None
+
+
+@pytest.mark.parametrize("mode", [Mode.DRAFT_ONLY, Mode.OFF])
+def test_an_automatic_message_stays_where_the_conversation_is_not_automatic_any_more(
+    mode: Mode,
+) -> None:
+    changed = replace(RECIPIENT, mode=mode)
+    automatic = item(author=Author.AI_AUTOMATIC, seen_message_id=SEEN)
+    assert reason_not_to_send(automatic, changed) == "the conversation is not automatic any more"
+    assert reason_not_to_send(item(author=Author.AI_APPROVED), changed) is None

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Pending, Rows, run, send
-from vaultcrm.domain.conversation import Author, Care
+from vaultcrm.domain.conversation import Author, Care, Mode
 from vaultcrm.domain.generation import DeliveryStatus
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.outbox import OutboxItem, Recipient
@@ -52,7 +52,7 @@ RECIPIENT = """
            (SELECT m.id FROM messages m
              WHERE m.creator_id = c.creator_id AND m.conversation_id = c.id AND m.sender = 'fan'
              ORDER BY m.sent_at DESC, m.id DESC LIMIT 1),
-           c.care
+           c.care, c.mode
     FROM conversations c
     JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
     WHERE c.creator_id = %(creator_id)s AND c.id = %(conversation_id)s
@@ -85,9 +85,15 @@ def _read_item(rows: Rows) -> OutboxItem | None:
 def _read_recipient(rows: Rows) -> Recipient | None:
     if not rows:
         return None
-    channel, conversation_ref, fan_id, fan_handle, newest, care = rows[0]
+    channel, conversation_ref, fan_id, fan_handle, newest, care, mode = rows[0]
     return Recipient(
-        channel, conversation_ref, fan_id, fan_handle, newest, None if care is None else Care(care)
+        channel,
+        conversation_ref,
+        fan_id,
+        fan_handle,
+        newest,
+        care=None if care is None else Care(care),
+        mode=Mode(mode),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from vaultcrm.domain.channels import SendErrorKind, SendResult, SendStatus
-from vaultcrm.domain.conversation import Author
+from vaultcrm.domain.conversation import Author, Mode
 from vaultcrm.domain.errors import FieldProblem, InvalidInput
 from vaultcrm.domain.generation import DeliveryStatus
 from vaultcrm.domain.ids import new_id
@@ -92,8 +92,9 @@ def reason_not_to_send(item: OutboxItem, recipient: Recipient | None) -> str | N
     """Why a message must not leave although its turn has come; None when it may.
 
     What is sent is compared with what was decided. An automatic message is held back when the fan
-    has written since: nobody has looked at it with the new message in view. Where the fan needs
-    care, nothing is sold and nothing goes by itself, whatever was decided before.
+    has written since, for nobody has looked at it with the new message in view, and where the
+    conversation's mode was changed. Where the fan needs care, nothing is sold and nothing goes by
+    itself, whatever was decided before.
     """
     if recipient is None:
         return "the conversation is gone"
@@ -104,6 +105,8 @@ def reason_not_to_send(item: OutboxItem, recipient: Recipient | None) -> str | N
         return "selling is stopped in this conversation"
     if recipient.care is not None and item.author is Author.AI_AUTOMATIC:
         return "automatic messages are stopped in this conversation"
+    if recipient.mode is not Mode.AUTO and item.author is Author.AI_AUTOMATIC:
+        return "the conversation is not automatic any more"
     if (
         item.author is Author.AI_AUTOMATIC
         and recipient.newest_fan_message_id is not None

@@ -17,6 +17,10 @@ from vaultcrm.domain.people import SYSTEM_USER_ID, Caller, Credential
 # program acts for, else for the caller; automatic drafts count for the creator. Rows are locked in
 # the order of `kind`, the same for everybody, so that no two calls can deadlock. Only reference and
 # local tables take part: on a cluster this runs on the coordinator.
+#
+# The commit does not wait for the disk. If the server's machine dies while the model is being
+# called, what that call had reserved may be forgotten; what it used is counted when its draft is
+# saved, and that commit waits.
 _OPEN = """
     WITH caller AS (
         SELECT {caller_columns} AS creator_ids {found_by}
@@ -59,7 +63,8 @@ _OPEN = """
                     WHERE x.id = %(chatter_id)s::uuid AND x.disabled_at IS NULL),
            (SELECT jsonb_object_agg(name, value) FROM flags WHERE general),
            (SELECT jsonb_object_agg(name, value) FROM flags WHERE NOT general),
-           (SELECT jsonb_object_agg(kind, used) FROM reserved)
+           (SELECT jsonb_object_agg(kind, used) FROM reserved),
+           set_config('synchronous_commit', 'off', true)
     FROM caller
 """
 NO_LIMIT = 2**63 - 1

@@ -336,11 +336,13 @@ def _joined(plain: View, vocabulary: "Vocabulary") -> Iterator[View]:
     runs = [_letters_of(run) for run in _SPELLED.finditer(text)]
     at_once = _joined_as(plain, runs, [((0, len(run)),) for run in runs], len(text))
     yield at_once
+    if not runs:
+        return
     ways = [vocabulary.readings("".join(text[index] for index in run)) for run in runs]
     # A run with fewer readings keeps its last one, so that runs are also read together.
     together: list[list[_Words]] = [
         [of_run[min(number, len(of_run) - 1)] if of_run else () for of_run in ways]
-        for number in range(max(map(len, ways), default=0))
+        for number in range(max(map(len, ways)))
     ]
     letter_by_letter: list[_Words] = [()] * len(runs)
     for readings in [*together, letter_by_letter]:

@@ -42,6 +42,7 @@ from vaultcrm.entrypoints.api.schemas import (
     PersonalityOut,
     QueueOut,
 )
+from vaultcrm.entrypoints.api.straight_route import StraightRoute
 from vaultcrm.workflows.change_personality import change_personality, read_personality
 from vaultcrm.workflows.decide_approval import (
     DecisionRequest,
@@ -62,7 +63,6 @@ def encode_generation(record: GenerationRecord) -> str:
     return GenerationOut.of(record).model_dump_json(by_alias=True)
 
 
-@router.post("/generate", response_model=GenerationOut)
 async def generate(
     request: Request, body: GenerateIn, parts: PartsDep, credential: CredentialDep
 ) -> Response:
@@ -87,6 +87,15 @@ async def generate(
     caller = await caller_of(request)
     acting_chatter(caller, body.chatter_id)
     return await once(request, parts, caller.user_id, work)
+
+
+router.add_api_route(
+    "/generate",
+    generate,
+    methods=["POST"],
+    response_model=GenerationOut,
+    route_class_override=StraightRoute,
+)
 
 
 @router.post("/approve", response_model=ApproveOut)

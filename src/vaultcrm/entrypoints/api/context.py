@@ -61,9 +61,18 @@ async def creators_asked_for(
     return [creator_id]
 
 
-PartsDep = Annotated[Parts, Depends(parts_of)]
+# Coroutines, although they wait for nothing: FastAPI hands a plain function to another thread.
+async def _parts(request: Request) -> Parts:
+    return parts_of(request)
+
+
+async def _credential(request: Request) -> Credential:
+    return credential_of(request)
+
+
+PartsDep = Annotated[Parts, Depends(_parts)]
 CallerDep = Annotated[Caller, Depends(caller_of)]
-CredentialDep = Annotated[Credential, Depends(credential_of)]
+CredentialDep = Annotated[Credential, Depends(_credential)]
 
 
 def json_response(body: str, status_code: int = 200) -> Response:

@@ -151,7 +151,7 @@ def _field_problem(item: Mapping[str, Any]) -> dict[str, str]:
     match item["type"]:
         case "json_invalid":
             return {"field": "body", "reason": UNREADABLE}
-        case "model_attributes_type" if field == "body":
+        case "model_attributes_type" | "model_type" if field == "body":
             return {"field": field, "reason": "must be a JSON object, sent as application/json"}
         case "missing" if field == "body":
             return {"field": field, "reason": "is missing: send a JSON object"}

@@ -82,12 +82,10 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 -- plain text for a model; `data` fences what fans wrote
+        autoescape=False,  # noqa: S701 -- plain text for a model; `as_data` fences what fans wrote
         keep_trailing_newline=False,
     )
-    environment.filters["data"] = as_data
     environment.filters["line"] = as_line
-    environment.filters["ago"] = ago
     return environment
 
 
@@ -118,12 +116,20 @@ def render_turn(
     """The volatile part: who the fan is, what was said, what to write."""
     return _TURN.render(
         fan=situation.fan,
-        messages=messages,
+        lines=[_line(message, now) for message in messages],
         engagement=engagement,
         task=TASKS[generation_type],
         candidates=candidates,
         now=now,
     )
+
+
+def _line(message: Message, now: datetime) -> tuple[str, str, str, str]:
+    """What the template shows of a message: who, how long ago, its price or "", what was said."""
+    price = ""
+    if message.price is not None:
+        price = f"{message.price}, {'bought' if message.purchased_at else 'not bought'}"
+    return str(message.sender), ago(message.sent_at, now), price, as_data(message.text)
 
 
 def build_prompt(

@@ -14,9 +14,9 @@ import psycopg
 from bench.servers import Server, bare_sdk, vaultcrm
 from stubs.llm import llm_stub_process
 
-WARM_UP = 300
-CALLS = 300
-ROUNDS = 7
+WARM_UP = 400
+CALLS = 40
+ROUNDS = 51
 STORED = 2_000
 MODEL_MS = 300
 LATENCY_CALLS = 10

@@ -68,6 +68,10 @@ class Server:
     database_url: str
 
     def cpu_seconds(self) -> float:
+        """Time on the processor of all threads: to the nanosecond on Linux, else to a tick."""
+        tasks = list(Path(f"/proc/{self.web.pid}/task").glob("*/schedstat"))
+        if tasks:
+            return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
         times = self.web.cpu_times()
         return float(times.user + times.system)
 

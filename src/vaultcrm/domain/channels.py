@@ -12,24 +12,42 @@ from vaultcrm.domain.money import Money
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a platform can do and what its terms allow."""
+    """What a platform can do and what its terms allow.
+
+    `idempotent_sends`: the platform takes the same id twice for one message. `takes_prices` and
+    `takes_media` say whether a message may carry them; `price_needs_media` that a price is for
+    media and never for text alone.
+    """
 
     automated_sending: bool
     idempotent_sends: bool
     longest_text: int
+    takes_prices: bool = True
+    takes_media: bool = True
+    price_needs_media: bool = False
     least_price: Money | None = None
     greatest_price: Money | None = None
     unsend_seconds: int = 0
 
 
 class EventKind(StrEnum):
+    """What a platform can tell. `CREATOR_MESSAGE` was written on the platform itself, past us."""
+
     MESSAGE = "message"
+    CREATOR_MESSAGE = "creator_message"
     PURCHASE = "purchase"
+    TIP = "tip"
+    FOLLOW = "follow"
+    SUBSCRIPTION = "subscription"
 
 
 @dataclass(frozen=True, slots=True)
 class InboundEvent:
-    """One thing that happened on a platform, in our words. `event_id` makes it count once."""
+    """One thing that happened on a platform, in our words. `event_id` makes it count once.
+
+    `message_ref` is the platform's id of the message that came or was bought; `amount` is what a
+    purchase, tip or subscription cost.
+    """
 
     event_id: str
     kind: EventKind

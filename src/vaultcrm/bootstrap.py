@@ -4,18 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from uuid import UUID
 
 from psycopg_pool import AsyncConnectionPool
 
+from vaultcrm.adapters.channels.accounts import ChannelBook
+from vaultcrm.adapters.channels.kinds import KINDS
 from vaultcrm.adapters.channels.simulator.channel import SimulatorChannel
 from vaultcrm.adapters.channels.webhook import WebhookChannel
+from vaultcrm.adapters.events import WebhookEvents
 from vaultcrm.adapters.llm.catalog import find_model
 from vaultcrm.adapters.llm.factory import build_drafter
+from vaultcrm.controls.secrets import Sealer, installation_key
 from vaultcrm.db.embedded import EmbeddedServer, start_embedded
 from vaultcrm.db.jobs import JobQueue, job_app
 from vaultcrm.db.migrate import upgrade
 from vaultcrm.db.pending import Connection
 from vaultcrm.db.pool import open_pool
+from vaultcrm.db.queries import channel_accounts
 from vaultcrm.domain.channels import Channel
 from vaultcrm.pipeline.safety.filter import ContentFilter
 from vaultcrm.settings import Settings
@@ -72,7 +78,8 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     async with database_url(settings) as url:
         pool = await open_pool(url, settings.database_pool_size)
         drafter = build_drafter(settings)
-        channels = build_channels(settings)
+        channels = _channel_book(settings, pool)
+        event_sender = WebhookEvents()
         try:
             yield Parts(
                 settings=settings,
@@ -82,12 +89,13 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
                 price=find_model,
                 content_filter=ContentFilter.load(),
                 channels=channels,
+                event_sender=event_sender,
                 jobs=JobQueue(job_app(url)),
                 now=utc_now,
             )
         finally:
-            for channel in channels.values():
-                await channel.aclose()
+            await event_sender.aclose()
+            await channels.aclose()
             await drafter.aclose()
             await pool.close()
 
@@ -100,3 +108,17 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
             settings.webhook_secret.get_secret_value(), settings.webhook_target_url or ""
         )
     return channels
+
+
+def _channel_book(settings: Settings, pool: AsyncConnectionPool[Connection]) -> ChannelBook:
+    async def save(creator_id: UUID, channel: str, secret: bytes) -> None:
+        async with pool.connection() as connection:
+            await channel_accounts.save_secret(connection, creator_id, channel, secret)
+
+    async def load(creator_id: UUID, channel: str) -> bytes | None:
+        async with pool.connection() as connection:
+            account = await channel_accounts.get(connection, creator_id, channel)
+        return None if account is None else account.secret
+
+    key = installation_key(settings.vaultcrm_home, settings.vaultcrm_secret_key)
+    return ChannelBook(build_channels(settings), KINDS, Sealer(key), save, load)

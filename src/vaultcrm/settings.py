@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ENV_FILE = "vaultcrm.env"
 
@@ -24,6 +24,21 @@ def _empty_is_unset(value: object) -> object:
 
 OptionalStr = Annotated[str | None, BeforeValidator(_empty_is_unset)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_unset)]
+
+
+def _read_minutes(value: object) -> object:
+    return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _rising(value: tuple[int, ...]) -> tuple[int, ...]:
+    if list(value) != sorted(set(value)) or any(not 1 <= minutes <= 10_080 for minutes in value):
+        raise ValueError("give rising numbers of minutes between 1 and 10080, as in 15,60,240")
+    return value
+
+
+Minutes = Annotated[
+    tuple[int, ...], NoDecode, BeforeValidator(_read_minutes), AfterValidator(_rising)
+]
 
 
 def default_home() -> Path:
@@ -120,6 +135,23 @@ class Settings(BaseSettings):
         default=None, description="handle of the one creator of rollout stage 1 (flag)"
     )
 
+    ai_stale_drafts: Literal["mark", "discard", "regenerate"] = Field(
+        default="mark", description="what becomes of a waiting draft when the fan writes again"
+    )
+    ai_quiet_seconds: float = Field(
+        default=2.0, ge=0, le=60, description="how long a fan must be quiet before a draft is made"
+    )
+    queue_sla_minutes: Minutes = Field(
+        default=(15, 60, 240),
+        description="waiting times at which a draft becomes more urgent, as in 15,60,240",
+    )
+    send_delay_seconds: int = Field(
+        default=0, ge=0, le=3600, description="time to take an approved message back"
+    )
+    send_delay_paid_seconds: int = Field(
+        default=10, ge=0, le=3600, description="the same for a message with a price"
+    )
+
     webhook_secret: OptionalSecret = Field(
         default=None, description="signs the generic webhook both ways (whsec_…)"
     )
@@ -130,6 +162,12 @@ class Settings(BaseSettings):
         default=False, description="fans of the simulator channel answer by themselves"
     )
 
+    vaultcrm_secret_key: OptionalSecret = Field(
+        default=None,
+        min_length=32,
+        description="signs links and seals credentials; the same on every machine of an "
+        "installation (empty: a key of its own in VAULTCRM_HOME)",
+    )
     vaultcrm_base_url: str = Field(
         default="http://127.0.0.1:8000", description="where people reach the console"
     )

@@ -8,13 +8,15 @@ import psycopg
 import pytest
 
 from tests.support.app import RunningApp
+from tests.support.channels import only
 from tests.support.world import SignedIn, conversation, rows, sign_in
 from vaultcrm.db.queries import access
 from vaultcrm.domain.approval import DecisionAction
 from vaultcrm.domain.errors import Conflict, InvalidInput
 from vaultcrm.domain.generation import GenerationStatus
 from vaultcrm.domain.people import Caller, Credential, Role
-from vaultcrm.workflows.decide_approval import DecisionRequest, claim, decide_approval
+from vaultcrm.workflows.decide_approval import DecisionRequest, decide_approval
+from vaultcrm.workflows.work_queue import claim
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +61,7 @@ async def test_nothing_is_approved_for_a_channel_that_is_not_set_up(claude: Runn
     manager = await sign_in(claude, Role.MANAGER)
     caller = await as_caller(manager)
     generation_id = await waiting(manager)
-    parts = replace(claude.parts, channels={})
+    parts = replace(claude.parts, channels=only())
     with pytest.raises(InvalidInput, match="the channel simulator is not set up here"):
         await decide_approval(parts, caller, DecisionRequest(generation_id, DecisionAction.APPROVE))
     rejected = await decide_approval(
@@ -88,20 +90,16 @@ async def test_a_claim_holds_until_its_time_is_over_and_may_be_renewed(
     ann, ben = [await sign_in(claude, Role.CHATTER) for _ in range(2)]
     generation_id = await waiting(await sign_in(claude, Role.MANAGER))
     ann_asks, ben_asks = await as_caller(ann), await as_caller(ben)
-    lease = timedelta(minutes=5)
     now = claude.parts.now()
 
-    first = await claim(claude.parts, ann_asks, generation_id, lease)
-    assert first is not None
+    await claim(claude.parts, ann_asks, generation_id)
     later = replace(claude.parts, now=lambda: now + timedelta(minutes=3))
-    renewed = await claim(later, ann_asks, generation_id, lease)
-    assert renewed is not None
+    renewed = await claim(later, ann_asks, generation_id)
     assert renewed.claimed_until == now + timedelta(minutes=8)
     after_the_first = replace(claude.parts, now=lambda: now + timedelta(minutes=7))
     with pytest.raises(Conflict) as refused:
-        await claim(after_the_first, ben_asks, generation_id, lease)
+        await claim(after_the_first, ben_asks, generation_id)
     assert refused.value.decided_by == ann_asks.name
     after_both = replace(claude.parts, now=lambda: now + timedelta(minutes=9))
-    held = await claim(after_both, ben_asks, generation_id, lease)
-    assert held is not None
+    held = await claim(after_both, ben_asks, generation_id)
     assert held.claimed_by == ben.user_id

@@ -14,6 +14,7 @@ import pytest
 from stubs.llm import LlmStub, Reply
 from tests.adapters.channels.platform import Answer, Platform, serve_platform
 from tests.support.app import RunningApp, running_app
+from tests.support.channels import only
 from tests.support.fixtures import settings
 from tests.support.webhooks import SECRET
 from tests.support.worker import run_jobs, time_has_come
@@ -76,7 +77,9 @@ async def approved(
 async def waiting(sending: RunningApp, **changes: Any) -> tuple[SignedIn, Talk, UUID]:
     manager = await sign_in(sending, Role.MANAGER)
     talk = await conversation(manager, channel="webhook")
-    return manager, talk, await approved(manager, talk, **changes)
+    item_id = await approved(manager, talk, **changes)
+    await time_has_come(sending)
+    return manager, talk, item_id
 
 
 async def attempt(parts: Parts, talk: Talk, item_id: UUID) -> Delivery | None:
@@ -192,7 +195,7 @@ async def test_an_automatic_message_is_sent_by_the_worker(claude: RunningApp, ll
 @pytest.mark.parametrize(
     ("happening", "reason"),
     [
-        ("says more", "the fan has written since it was drafted"),
+        ("says more", "the fan has written since it was decided"),
         ("needs care", "automatic messages are stopped in this conversation"),
     ],
 )
@@ -246,7 +249,7 @@ async def test_after_a_crash_a_platform_that_does_not_know_our_id_is_not_asked_a
 ) -> None:
     channel = WebhookChannel(SECRET, platform.url)
     channel.capabilities = replace(channel.capabilities, idempotent_sends=False)
-    parts = replace(sending.parts, channels={"webhook": channel})
+    parts = replace(sending.parts, channels=only(webhook=channel))
     _, talk, item_id = await waiting(sending)
     await rows(sending, "UPDATE outbox SET delivery_status = 'sending', attempts = 1")
 
@@ -306,7 +309,35 @@ async def test_a_platform_that_is_busy_is_asked_again_when_it_says_so(
     assert (later.status, len(platform.taken)) == (DeliveryStatus.SENT, 2)
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 451])
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_channel_that_refuses_us_is_paused_and_its_messages_wait(
+    sending: RunningApp, platform: Platform, status: int
+) -> None:
+    platform.answers = [Answer(status), Answer()]
+    manager, talk, item_id = await waiting(sending)
+    refused = await attempt(sending.parts, talk, item_id)
+    assert refused is not None
+    assert refused.status is DeliveryStatus.PENDING
+    assert refused.retry_at is not None
+
+    later = at(sending.parts, refused.retry_at)
+    waits = await attempt(later, talk, item_id)
+    assert waits is not None
+    assert (waits.status, len(platform.taken)) == (DeliveryStatus.PENDING, 1)
+    [alert] = (await manager.found("/api/alerts"))["items"]
+    assert (alert["kind"], alert["severity"]) == ("channel_paused", "critical")
+    [account] = (await manager.found("/api/channels"))["items"]
+    assert str(status) in account["pausedReason"]
+
+    resumed = await manager.post("/api/channels/webhook/resume", {"creatorId": talk.creator_id})
+    assert resumed.status_code == 204
+    sent = await attempt(later, talk, item_id)
+    assert sent is not None
+    assert (sent.status, len(platform.taken)) == (DeliveryStatus.SENT, 2)
+    assert (await manager.found("/api/alerts?open=true"))["items"] == []
+
+
+@pytest.mark.parametrize("status", [400, 404, 451])
 async def test_what_a_platform_refuses_is_not_tried_again(
     sending: RunningApp, platform: Platform, status: int
 ) -> None:
@@ -370,12 +401,14 @@ async def test_a_message_that_failed_does_not_hold_back_the_next_one(
     assert texts(platform) == ["first", "second"]
 
 
-async def test_a_message_for_a_channel_that_is_not_set_up_fails_and_says_so(
+async def test_a_message_for_a_channel_that_is_not_set_up_waits_and_somebody_hears_of_it(
     sending: RunningApp,
 ) -> None:
     _, talk, item_id = await waiting(sending)
-    parts = replace(sending.parts, channels={})
+    parts = replace(sending.parts, channels=only())
     delivery = await attempt(parts, talk, item_id)
     assert delivery is not None
-    assert delivery.status is DeliveryStatus.FAILED
-    assert (await item_of(sending, item_id))["error"] == "the channel webhook is not set up here"
+    assert delivery.status is DeliveryStatus.PENDING
+    assert delivery.retry_at is not None
+    [alert] = await rows(sending, "SELECT * FROM alerts WHERE kind = 'channel_paused'")
+    assert "no such channel" in alert["message"]

@@ -127,8 +127,9 @@ async def test_messages_of_a_new_fan_at_once_make_one_conversation_and_ask_for_o
     assert job["args"] == {
         "creator_id": str(mia.creator_id),
         "conversation_id": conversation["id"],
+        "generation_type": "reply",
     }
-    assert job["queueing_lock"] == f"answer:{conversation['id']}"
+    assert job["queueing_lock"] == f"answer:{conversation['id']}:reply"
     [due] = await rows(mia.app, "SELECT scheduled_at > now() AS later FROM procrastinate_jobs "
                                 "WHERE task_name = 'answer_fan'")  # fmt: skip
     assert due["later"]

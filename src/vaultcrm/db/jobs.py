@@ -15,6 +15,11 @@ DELIVER_MESSAGE = "deliver_message"
 PROCESS_INBOUND = "process_inbound"
 ANSWER_FAN = "answer_fan"
 FAN_REACTS = "fan_reacts"
+DELIVER_EVENTS = "deliver_events"
+
+DEFAULT_QUEUE = "default"
+EVENTS_QUEUE = "events"
+"""Calls of other systems have a queue of their own: one that hangs keeps no message waiting."""
 
 
 def job_app(url: str, *, max_size: int = 4) -> procrastinate.App:
@@ -37,6 +42,7 @@ class JobQueue:
         lock: str | None = None,
         queueing_lock: str | None = None,
         at: datetime | None = None,
+        queue: str = DEFAULT_QUEUE,
         **arguments: Any,
     ) -> bool:
         """Defer a job by name. Jobs of one `lock` run one after the other.
@@ -44,7 +50,12 @@ class JobQueue:
         False when a job with the same `queueing_lock` waits already. Raises `psycopg.Error`.
         """
         deferrer = self._app.configure_task(
-            name, lock=lock, queueing_lock=queueing_lock, schedule_at=at, connection=connection
+            name,
+            queue=queue,
+            lock=lock,
+            queueing_lock=queueing_lock,
+            schedule_at=at,
+            connection=connection,
         )
         try:
             if queueing_lock is None:
@@ -61,3 +72,13 @@ class JobQueue:
                 raise wrapped.__cause__ from None
             raise
         return True
+
+    async def postpone(self, connection: Connection, queueing_lock: str, at: datetime) -> None:
+        """Let a job that waits with this `queueing_lock` run at `at`, if it would run before."""
+        await connection.execute(
+            """
+            UPDATE procrastinate_jobs SET scheduled_at = %(at)s
+            WHERE queueing_lock = %(queueing_lock)s AND status = 'todo' AND scheduled_at < %(at)s
+            """,
+            {"queueing_lock": queueing_lock, "at": at},
+        )

@@ -19,6 +19,8 @@ from psycopg.abc import Params
 T = TypeVar("T")
 Connection = AsyncConnection[tuple[Any, ...]]
 Rows = Sequence[tuple[Any, ...]]
+Record = dict[str, Any]
+"""A row by the names of its columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +47,12 @@ async def send(
 async def run(connection: Connection, statement: str, params: Params) -> None:
     """Send one statement whose rows nobody needs."""
     await connection.cursor().execute(statement, params)
+
+
+def records(*names: str) -> Callable[[Rows], list[Record]]:
+    """Reads rows as dictionaries with these names, in the order of the columns."""
+
+    def read(rows: Rows) -> list[Record]:
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    return read

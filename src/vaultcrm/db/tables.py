@@ -19,12 +19,22 @@ TENANT_TABLES = frozenset(
         "usage",
         "audit_log",
         "inbound_events",
+        "channel_accounts",
+        "event_deliveries",
     }
 )
 """`creator_id` is the first column of the primary key, of each UNIQUE and of each foreign key."""
 
 REFERENCE_TABLES = frozenset(
-    {"creators", "users", "creator_assignments", "api_tokens", "flag_overrides", "alerts"}
+    {
+        "creators",
+        "users",
+        "creator_assignments",
+        "api_tokens",
+        "flag_overrides",
+        "alerts",
+        "event_endpoints",
+    }
 )
 """Small, read on every request, written rarely; no foreign keys to tenant tables, no triggers."""
 

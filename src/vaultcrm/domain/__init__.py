@@ -13,8 +13,12 @@
 | `safety`       | findings and verdicts of the content filter                          |
 | `approval`     | reasons and decisions                                                |
 | `channels`     | where messages come from and go to (port `Channel`)                  |
+| `events`       | what other systems are told of (port `EventSender`)                  |
 | `flags`        | the flags in force for one creator                                   |
 | `limits`       | what a call reserves before it is made                               |
 | `audit`        | what is written to the audit log                                     |
+| `alerts`       | conditions that somebody must know of                                |
+| `experiments`  | A/B tests and their variants                                         |
+| `metrics`      | what a period's drafts came to                                       |
 | `errors`       | everything that can go wrong and whose fault it is                   |
 """

@@ -49,3 +49,16 @@ class DecisionAction(StrEnum):
     APPROVE = "approve"
     MODIFY = "modify"
     REJECT = "reject"
+
+
+class RejectReason(StrEnum):
+    """Why a person rejects a draft: what learning can count."""
+
+    WRONG_FACTS = "wrong_facts"
+    WRONG_VOICE = "wrong_voice"
+    TOO_PUSHY = "too_pushy"
+    UNSAFE = "unsafe"
+    WRONG_PRICE = "wrong_price"
+    REPETITIVE = "repetitive"
+    NOT_NOW = "not_now"
+    OTHER = "other"

@@ -12,8 +12,16 @@ from vaultcrm.domain.ids import new_id
 class AuditAction(StrEnum):
     GENERATED = "generation.created"
     DECIDED = "generation.decided"
+    UNDONE = "generation.decision_undone"
+    SNOOZED = "generation.snoozed"
+    WRITTEN = "message.written"
     SENT = "message.sent"
     NOT_SENT = "message.not_sent"
+    RESOLVED = "message.resolved"
+    CHANNEL_CONNECTED = "channel.connected"
+    CHANNEL_REMOVED = "channel.removed"
+    CHANNEL_PAUSED = "channel.paused"
+    CHANNEL_RESUMED = "channel.resumed"
     PERSONALITY_CHANGED = "personality.changed"
     FLAG_CHANGED = "flag.changed"
     DISCLOSED = "fan.disclosed"
@@ -23,6 +31,13 @@ class AuditAction(StrEnum):
     TOKEN_CREATED = "token.created"  # noqa: S105 -- an action's name, no secret
     SIGNED_IN = "user.signed_in"
     IMPORTED = "conversations.imported"
+    EVENT_ENDPOINT_ADDED = "event_endpoint.added"
+    EVENT_ENDPOINT_DISABLED = "event_endpoint.disabled"
+    EVENT_ENDPOINT_TESTED = "event_endpoint.tested"
+    EVENT_RETRIED = "event_delivery.retried"
+    AB_TEST_ADDED = "ab_test.added"
+    AB_TEST_CHANGED = "ab_test.status_changed"
+    ALERT_ACKNOWLEDGED = "alert.acknowledged"
 
 
 @dataclass(frozen=True, slots=True)

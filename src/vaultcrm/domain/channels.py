@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from vaultcrm.domain.money import Money
@@ -118,3 +118,22 @@ class Channel(Protocol):
 
     async def aclose(self) -> None:
         """Give connections back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAccount:
+    """One creator's account on one platform.
+
+    `config` holds what is not secret; `secret` the credentials, encrypted, or None where the
+    environment has them. `automatedSending` of the config says what the platform's terms allow.
+    """
+
+    creator_id: UUID
+    id: UUID
+    channel: str
+    config: Mapping[str, Any]
+    secret: bytes | None
+    updated_at: datetime
+    send_delay_seconds: int | None = None
+    paused_at: datetime | None = None
+    paused_reason: str | None = None

@@ -7,6 +7,7 @@ VaultError
 ├── Unauthenticated         no caller, or one that cannot be verified
 │   └── WebhookRejected     a webhook whose signature or time is wrong
 ├── Conflict                somebody else was first; says who and when
+│   └── ThreadMovedOn           the conversation went on in the meantime; holds the new messages
 ├── LimitExceeded           a limit is reached; says when to try again
 ├── AiDisabled              AI is switched off, here or everywhere
 ├── DrafterError            the language model could not be used
@@ -14,12 +15,15 @@ VaultError
 │   ├── DrafterRateLimited      the provider's own limit, after all retries
 │   ├── DrafterMisconfigured    key refused, model unknown or retired, request malformed
 │   └── DrafterTimeout          no answer in time
+├── SecretUnreadable        stored credentials were sealed with another key
 └── DatabaseUnavailable     the database cannot be reached or started; says what to do
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
+
+from vaultcrm.domain.conversation import Message
 
 
 class VaultError(Exception):
@@ -83,6 +87,16 @@ class Conflict(VaultError):
         super().__init__(message)
 
 
+class ThreadMovedOn(Conflict):
+    """The conversation went on since a draft or a message was written. `messages`: oldest first."""
+
+    slug = "thread-moved-on"
+
+    def __init__(self, message: str, messages: tuple[Message, ...]) -> None:
+        self.messages = messages
+        super().__init__(message, status="stale")
+
+
 class LimitExceeded(VaultError):
     """A limit is reached. `retry_after` is in seconds."""
 
@@ -120,6 +134,10 @@ class DrafterMisconfigured(DrafterError):
 
 class DrafterTimeout(DrafterError):
     slug = "drafter-timeout"
+
+
+class SecretUnreadable(VaultError):
+    slug = "secret-unreadable"
 
 
 class DatabaseUnavailable(VaultError):

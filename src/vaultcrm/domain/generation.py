@@ -111,8 +111,11 @@ class GenerationRecord:
     approved_by: UUID | None = None
     final_message: str | None = None
     final_price: Money | None = None
+    snoozed_until: datetime | None = None
     delivery_status: DeliveryStatus | None = None
     delivery_error: str | None = None
+    leaves_at: datetime | None = None
+    """Until then an approved message can be taken back; None where nothing is to leave."""
 
     @property
     def requires_approval(self) -> bool:

@@ -13,8 +13,8 @@ from vaultcrm.domain.money import Money
 class OutboxItem:
     """One row of `outbox`. `id` is the idempotency key that the platform sees.
 
-    `seen_message_id` is the newest message that the decision was made with; automatic messages
-    are not sent when a newer one from the fan has come in.
+    `seen_message_id` is the newest message of the fan that the decision was made with; a draft is
+    not sent when a newer one has come in.
     """
 
     id: UUID
@@ -46,3 +46,7 @@ class Recipient:
     newest_fan_message_id: UUID | None
     care: Care | None = None
     mode: Mode = Mode.AUTO
+    send_delay_seconds: int | None = None
+    """What the creator's account on this channel sets; None leaves it to the settings."""
+    paused: bool = False
+    """Whether sending over this account has stopped until a person says otherwise."""

@@ -25,7 +25,8 @@ class Situation:
 
     `messages` are the last ten, oldest first. `personality` is None when nobody has made one.
     `stale_drafts` says whether a draft that the fan has overtaken still waits. `revision` goes up
-    with every message of the conversation.
+    with every message of the conversation. `account_automates` says whether the creator's own
+    account on the channel may send automatically; None where they have none.
     """
 
     creator: Creator
@@ -38,6 +39,7 @@ class Situation:
     stale_drafts: bool = False
     revision: int = 0
     repertoire: tuple[Phrase, ...] = ()
+    account_automates: bool | None = None
 
     @property
     def last_message_id(self) -> UUID | None:

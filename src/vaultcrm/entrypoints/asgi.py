@@ -8,16 +8,40 @@ from fastapi import FastAPI
 from vaultcrm import __version__
 from vaultcrm.bootstrap import open_parts
 from vaultcrm.entrypoints.api import (
+    ab_test_routes,
     ai_routes,
+    alert_routes,
+    channel_routes,
     control_routes,
     conversation_routes,
+    delivery_routes,
     directory_routes,
     document,
+    event_routes,
+    import_routes,
+    metric_routes,
     problems,
+    queue_routes,
 )
 from vaultcrm.entrypoints.api.body_limit import BodyLimit
 from vaultcrm.entrypoints.web import console
 from vaultcrm.settings import Settings, load_settings
+from vaultcrm.workflows.alerting import clear_unknown_models
+
+_ROUTES = (
+    ai_routes,
+    queue_routes,
+    ab_test_routes,
+    metric_routes,
+    directory_routes,
+    import_routes,
+    conversation_routes,
+    delivery_routes,
+    channel_routes,
+    control_routes,
+    alert_routes,
+    event_routes,
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -26,6 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_parts(settings or load_settings()) as parts:
+            await clear_unknown_models(parts)
             app.state.parts = parts
             yield
 
@@ -42,7 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     document.install(app)
     app.add_middleware(BodyLimit)
-    for routes in (ai_routes, directory_routes, conversation_routes, control_routes):
+    for routes in _ROUTES:
         app.include_router(routes.router)
     console.install(app)
     return app

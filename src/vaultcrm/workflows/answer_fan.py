@@ -14,9 +14,14 @@ from vaultcrm.workflows.read_message import read_message
 
 
 async def answer_fan(
-    parts: Parts, creator_id: UUID, conversation_id: UUID
+    parts: Parts,
+    creator_id: UUID,
+    conversation_id: UUID,
+    generation_type: GenerationType = GenerationType.REPLY,
 ) -> GenerationRecord | None:
     """Draft an answer to a fan who waits; None when there is nothing to answer or AI is off.
+
+    Other types than a reply (a welcome, a thank-you) are drafted whether or not the fan waits.
 
     Raises LimitExceeded or a DrafterError, after which the job is tried again later.
     """
@@ -29,14 +34,15 @@ async def answer_fan(
             now=parts.now(),
         )
         situation = await sent.answer()
-    if situation is None or not _fan_waits(situation):
+    if situation is None or situation.conversation.mode is Mode.OFF:
         return None
-    if situation.conversation.mode is Mode.OFF:
+    fan_waits = _fan_waits(situation)
+    if generation_type is GenerationType.REPLY and not fan_waits:
         return None
     try:
-        was_read = await read_message(parts, situation)
+        was_read = not fan_waits or await read_message(parts, situation)
         request = GenerateRequest(
-            creator_id, conversation_id, GenerationType.REPLY, fan_was_read=was_read
+            creator_id, conversation_id, generation_type, fan_was_read=was_read
         )
         return await generate_message(parts, Credential(user_id=SYSTEM_USER_ID), request)
     except AiDisabled:

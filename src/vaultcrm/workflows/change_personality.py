@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from vaultcrm.controls.auth import require_creator, require_role
-from vaultcrm.db.queries import audit, directory, personalities
+from vaultcrm.db.queries import audit, creators, personalities
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import Conflict, NotFound
 from vaultcrm.domain.people import Caller, Role
@@ -19,7 +19,7 @@ async def read_personality(parts: Parts, caller: Caller, creator_id: UUID) -> Pe
     require_creator(caller, creator_id)
     async with parts.pool.connection() as connection:
         async with connection.pipeline():
-            creator_sent = await directory.get_creator(connection, creator_id)
+            creator_sent = await creators.get_creator(connection, creator_id)
             stored_sent = await personalities.current(connection, creator_id)
         if await creator_sent.answer() is None:
             raise NotFound("creator")

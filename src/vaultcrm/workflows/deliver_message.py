@@ -12,17 +12,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from vaultcrm.db.queries import audit, inbound, outbox
+from vaultcrm.db.queries import alerts, audit, channel_accounts, inbound, outbox
+from vaultcrm.domain.alerts import AlertKind, Severity, channel_subject, creator_subject
 from vaultcrm.domain.audit import AuditAction, AuditEntry
-from vaultcrm.domain.channels import OutboundMessage, SendResult, SendStatus
+from vaultcrm.domain.channels import OutboundMessage, SendErrorKind, SendResult, SendStatus
 from vaultcrm.domain.conversation import Sender
+from vaultcrm.domain.errors import InvalidInput, NotFound, SecretUnreadable
 from vaultcrm.domain.generation import DeliveryStatus
 from vaultcrm.domain.outbox import OutboxItem, Recipient
-from vaultcrm.pipeline.delivery import Closing, closing_of, reason_not_to_send
+from vaultcrm.pipeline.delivery import Closing, Hold, closing_of, reason_not_to_send
+from vaultcrm.workflows.find_channel import find_channel
 from vaultcrm.workflows.parts import Parts
 
 SOONEST_RETRY = timedelta(seconds=1)
 """So that a clock that is behind the database's does not make a job run in circles."""
+PAUSED_RETRY = timedelta(seconds=60)
+"""How often a message looks whether its paused channel goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,52 +54,101 @@ async def deliver_message(parts: Parts, creator_id: UUID, item_id: UUID) -> Deli
         return None
     item, recipient, interrupted = taken
     if item.status is DeliveryStatus.PENDING:
-        retry_at = max(item.not_before, parts.now() + SOONEST_RETRY)
-        return Delivery(item, recipient.channel if recipient else "", item.status, retry_at)
-    refusal = reason_not_to_send(item, recipient)
-    if refusal is not None or recipient is None:
-        return await _close(
-            parts,
-            item,
-            recipient,
-            Closing(DeliveryStatus.FAILED, refusal),
-            SendResult(SendStatus.FAILED),
-        )
-    channel = parts.channels.get(recipient.channel)
-    if channel is None:
-        closing = Closing(
-            DeliveryStatus.FAILED, f"the channel {recipient.channel} is not set up here"
-        )
-        return await _close(parts, item, recipient, closing, SendResult(SendStatus.FAILED))
+        return _waits(parts, item, recipient)
+    hold = reason_not_to_send(item, recipient)
+    if hold is not None or recipient is None:
+        closing = Closing(DeliveryStatus.FAILED, hold.value if hold else None)
+        return await _close(parts, item, recipient, closing, _NOT_SENT, alert=hold is Hold.DIFFERS)
+    try:
+        channel = await find_channel(parts, creator_id, recipient.channel)
+    except (NotFound, InvalidInput, SecretUnreadable) as error:
+        return await _pause(parts, item, recipient, str(error))
     if interrupted and not channel.capabilities.idempotent_sends:
         closing = Closing(DeliveryStatus.UNCERTAIN, "we stopped while it was being sent")
         return await _close(parts, item, recipient, closing, SendResult(SendStatus.UNCERTAIN))
     result = await channel.send(_outbound(item, recipient))
+    if result.error_kind is SendErrorKind.AUTH:
+        return await _pause(parts, item, recipient, result.error)
     return await _close(
         parts, item, recipient, closing_of(result, item.attempts, parts.now()), result
+    )
+
+
+_NOT_SENT = SendResult(SendStatus.FAILED)
+
+
+def _waits(parts: Parts, item: OutboxItem, recipient: Recipient | None) -> Delivery:
+    """Its time has not come, or its channel is paused."""
+    paused = recipient is not None and recipient.paused
+    soonest = parts.now() + (PAUSED_RETRY if paused else SOONEST_RETRY)
+    return Delivery(
+        item,
+        recipient.channel if recipient else "",
+        item.status,
+        retry_at=max(item.not_before, soonest),
     )
 
 
 async def _take(
     parts: Parts, creator_id: UUID, item_id: UUID
 ) -> tuple[OutboxItem, Recipient | None, bool] | None:
-    """Mark the message as being sent; one whose time has not come stays pending.
+    """Mark the message as being sent; one whose time has not come or whose channel is paused stays
+    pending.
 
     The flag says whether an earlier attempt broke off. None when the message has left or failed.
     """
     async with parts.pool.connection() as connection:
-        item = await (
-            await outbox.mark_sending(connection, creator_id, item_id, parts.now())
-        ).answer()
-        interrupted = item is None
-        if item is None:
-            item = await (await outbox.get(connection, creator_id, item_id)).answer()
-            if item is None or item.status not in _OPEN:
-                return None
+        item = await (await outbox.get(connection, creator_id, item_id)).answer()
+        if item is None or item.status not in _OPEN:
+            return None
         recipient = await (
             await outbox.recipient_of(connection, creator_id, item.conversation_id)
         ).answer()
-    return item, recipient, interrupted
+        interrupted = item.status is DeliveryStatus.SENDING
+        if interrupted or (recipient is not None and recipient.paused):
+            return item, recipient, interrupted
+        marked = await (
+            await outbox.mark_sending(connection, creator_id, item_id, parts.now())
+        ).answer()
+    return marked or item, recipient, False
+
+
+async def _pause(parts: Parts, item: OutboxItem, recipient: Recipient, reason: str) -> Delivery:
+    """The platform refuses us: its messages wait until a person has mended the credentials."""
+    now = parts.now()
+    retry_at = now + PAUSED_RETRY
+    async with parts.transaction() as connection:
+        paused = await channel_accounts.pause(
+            connection, item.creator_id, recipient.channel, reason, now
+        )
+        if paused:
+            await audit.record(
+                connection,
+                AuditEntry(
+                    creator_id=item.creator_id,
+                    actor_id=None,
+                    action=AuditAction.CHANNEL_PAUSED,
+                    subject_type="channel",
+                    subject_id=recipient.channel,
+                    at=now,
+                    details={"reason": reason},
+                ),
+            )
+            await alerts.raise_alert(
+                connection,
+                AlertKind.CHANNEL_PAUSED,
+                Severity.CRITICAL,
+                f"Sending over {recipient.channel} is paused, and its messages wait: {reason}",
+                {"channel": recipient.channel},
+                now,
+                subject=channel_subject(item.creator_id, recipient.channel),
+            )
+        closed = await outbox.close(
+            connection, item, DeliveryStatus.PENDING, now=now, error=reason, not_before=retry_at
+        )
+        await closed.answer()
+    waiting = replace(item, status=DeliveryStatus.PENDING)
+    return Delivery(waiting, recipient.channel, DeliveryStatus.PENDING, retry_at)
 
 
 def _outbound(item: OutboxItem, recipient: Recipient) -> OutboundMessage:
@@ -116,6 +170,8 @@ async def _close(
     recipient: Recipient | None,
     closing: Closing,
     result: SendResult,
+    *,
+    alert: bool = False,
 ) -> Delivery:
     """The receipt: state, message in the conversation and audit, together."""
     now = parts.now()
@@ -143,12 +199,35 @@ async def _close(
                     text=item.text,
                     price=item.price,
                     sent_at=now,
+                    ours=True,
                 )
                 await inbound.note_creator_message(
                     connection, item.creator_id, item.conversation_id, now
                 )
             if closing.retry_at is None:
                 await audit.record(connection, _audit_entry(item, closing, now))
+            if closing.status is DeliveryStatus.UNCERTAIN:
+                await alerts.raise_alert(
+                    connection,
+                    AlertKind.MESSAGE_UNCERTAIN,
+                    Severity.WARNING,
+                    "It is not known whether a message reached the fan, so it is not sent again. "
+                    "Look on the platform, then say what happened.",
+                    {"outbox": str(item.id)},
+                    now,
+                    subject=creator_subject(item.creator_id),
+                )
+            if alert:
+                await alerts.raise_alert(
+                    connection,
+                    AlertKind.MESSAGE_DIFFERS,
+                    Severity.CRITICAL,
+                    "A message differed from what was decided and was not sent. Somebody or "
+                    "something changes the outbox: look at the audit log.",
+                    {"outbox": str(item.id)},
+                    now,
+                    subject=creator_subject(item.creator_id),
+                )
     return Delivery(
         item=replace(item, status=closing.status),
         channel=recipient.channel if recipient else "",

@@ -272,7 +272,6 @@ def _decide(
 ) -> PolicyDecision:
     """The approval policy over this draft."""
     situation = call.situation
-    channel = parts.channels.get(situation.conversation.channel)
     case = ApprovalCase(
         generation_type=record.generation_type,
         message=record.message,
@@ -284,8 +283,16 @@ def _decide(
         tier=situation.fan.tier,
         care=care,
         mode=situation.conversation.mode,
-        channel_automates=channel is not None and channel.capabilities.automated_sending,
+        channel_automates=_channel_automates(parts, situation),
         disclosed=situation.fan.disclosed_at is not None,
         fan_was_read=request.fan_was_read,
     )
     return decide(case, call.flags)
+
+
+def _channel_automates(parts: Parts, situation: Situation) -> bool:
+    """Whether the platform's terms allow automatic sending; what is not known does not."""
+    channel = parts.channels.fixed.get(situation.conversation.channel)
+    if channel is not None:
+        return channel.capabilities.automated_sending
+    return situation.account_automates is True

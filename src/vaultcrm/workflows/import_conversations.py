@@ -6,6 +6,7 @@ with the tier that it earns; a later time of disclosure; notes where there are n
 message was bought. The mode of a conversation counts when the conversation is new.
 """
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,17 +17,18 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, directory, generations, importing, inbound
+from vaultcrm.db.queries import audit, creators, generations, importing, inbound
 from vaultcrm.db.queries.importing import Found, ImportedMessage
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Care, Sender
 from vaultcrm.domain.errors import FieldProblem, InvalidInput, NotFound
 from vaultcrm.domain.ids import NIL, new_id
 from vaultcrm.domain.money import Money
-from vaultcrm.domain.people import Creator, Fan, tier_of
+from vaultcrm.domain.people import Caller, Creator, Fan, tier_of
 from vaultcrm.domain.safety import Scope
 from vaultcrm.pipeline.approval.care import care_called_for
 from vaultcrm.pipeline.safety.filter import ContentFilter
+from vaultcrm.workflows.add_creator import add_creator
 from vaultcrm.workflows.import_format import (
     CreatorPart,
     FanPart,
@@ -123,28 +125,34 @@ async def import_conversations(
     *,
     content_filter: ContentFilter,
     now: datetime,
+    caller: Caller | None = None,
     on_progress: Callable[[ImportProgress], None] | None = None,
 ) -> ImportReport:
     """Bring in all good lines and report the bad ones; the same lines twice change nothing.
 
     `lines` are read one after the other and none is kept, so a file of any length will do. `now`
     is the time that new rows bear. `content_filter` looks at what fans wrote: signs of distress
-    or of a minor stop selling in that conversation. `on_progress` is called after each line. Each
-    line is in or out as a whole; an import that is interrupted can be run again. What a run
-    changed is one entry of the audit log, also when it was interrupted.
+    or of a minor stop selling in that conversation. `caller` is who brings the lines in: one of a
+    creator who is not theirs is a bad line. None is whoever runs the command, who may do all.
+    `on_progress` is called after each line. Each line is in or out as a whole; an import that is
+    interrupted can be run again. What a run changed is one entry of the audit log, also when it was
+    interrupted. No connection is held while the next line is waited for.
     """
     report = ImportReport()
-    creators: dict[str, UUID] = {}
+    creator_ids: dict[str, UUID] = {}
     try:
         number = 0
         async for raw in _each(lines):
             number += 1
             if is_blank(raw):
                 continue
-            checked = check_line(number, raw)
+            # A long line takes a while to read, in which other requests want to be answered.
+            checked = await asyncio.to_thread(check_line, number, raw)
             if isinstance(checked, ImportLine):
                 try:
-                    done = await _import_line(pool, checked, creators, content_filter, now)
+                    done = await _import_line(
+                        pool, checked, creator_ids, content_filter, caller, now
+                    )
                     report = report.with_line(done)
                 except InvalidInput as refused:
                     report = report.with_problem(LineProblem(number, refused.problems))
@@ -154,9 +162,9 @@ async def import_conversations(
                 on_progress(report.progress)
     except BaseException:
         with suppress(psycopg.Error):
-            await _record(pool, report, now, complete=False)
+            await _record(pool, report, caller, now, complete=False)
         raise
-    await _record(pool, report, now, complete=True)
+    await _record(pool, report, caller, now, complete=True)
     return report
 
 
@@ -172,16 +180,19 @@ async def _each(lines: AsyncIterable[bytes] | Iterable[bytes]) -> AsyncIterator[
 async def _import_line(
     pool: AsyncConnectionPool[Connection],
     line: ImportLine,
-    creators: dict[str, UUID],
+    creator_ids: dict[str, UUID],
     content_filter: ContentFilter,
+    caller: Caller | None,
     now: datetime,
 ) -> ImportReport:
     """One line in one transaction; raises InvalidInput when it contradicts what is known."""
     handle = line.creator.handle
-    creator_id, creator_new = creators.get(handle), False
+    creator_id, creator_new = creator_ids.get(handle), False
     async with pool.connection() as connection, connection.transaction():
         if creator_id is None:
-            creator_id, creator_new = await _find_or_add_creator(connection, line.creator, now)
+            creator_id, creator_new = await _find_or_add_creator(
+                connection, line.creator, caller, now
+            )
         fan = _new_fan(creator_id, line)
         found = await importing.find_or_open(
             connection, fan, channel=line.channel, mode=line.conversation.mode, now=now
@@ -192,10 +203,12 @@ async def _import_line(
             )
         current = _brought_up_to_date(found.fan, fan, line.fan)
         messages_new, purchases_new = await _add_messages(connection, line, found, current, now)
-        care = _care_in(line, content_filter) if messages_new else None
+        care = None
+        if messages_new:
+            care = await asyncio.to_thread(_care_in, line, content_filter)
         if care is not None:
             await inbound.note_care(connection, creator_id, found.conversation_id, care, now)
-    creators[handle] = creator_id
+    creator_ids[handle] = creator_id
     return ImportReport(
         lines=1,
         creators_new=int(creator_new),
@@ -210,23 +223,33 @@ async def _import_line(
 
 
 async def _find_or_add_creator(
-    connection: Connection, part: CreatorPart, now: datetime
+    connection: Connection, part: CreatorPart, caller: Caller | None, now: datetime
 ) -> tuple[UUID, bool]:
+    """The id of a creator and whether they are new; raises InvalidInput for a foreign one."""
     defaults = Creator(id=NIL, handle=part.handle, display_name=part.display_name or part.handle)
-    added = await directory.add_creator(
-        connection,
-        handle=defaults.handle,
-        display_name=defaults.display_name,
-        language=defaults.language,
-        region=defaults.region,
-        now=now,
-    )
+    added = await _add_creator(connection, defaults, caller, now)
     if added is not None:
         return added.id, True
-    known = await (await directory.creator_by_handle(connection, part.handle)).answer()
+    known = await (await creators.creator_by_handle(connection, part.handle)).answer()
     if known is None:
         raise NotFound("creator")
+    if caller is not None and not caller.may_see(known.id):
+        raise InvalidInput(FieldProblem("creator.handle", "names a creator who is not yours"))
     return known.id, False
+
+
+async def _add_creator(
+    connection: Connection, creator: Creator, caller: Caller | None, now: datetime
+) -> Creator | None:
+    described = {
+        "handle": creator.handle,
+        "display_name": creator.display_name,
+        "language": creator.language,
+        "region": creator.region,
+    }
+    if caller is None:
+        return await creators.add_creator(connection, **described, now=now)
+    return await add_creator(connection, caller, **described, now=now)
 
 
 def _new_fan(creator_id: UUID, line: ImportLine) -> Fan:
@@ -327,13 +350,18 @@ def _overtakes(newest_from_fan: datetime | None, found: Found) -> bool:
 
 
 async def _record(
-    pool: AsyncConnectionPool[Connection], report: ImportReport, now: datetime, *, complete: bool
+    pool: AsyncConnectionPool[Connection],
+    report: ImportReport,
+    caller: Caller | None,
+    now: datetime,
+    *,
+    complete: bool,
 ) -> None:
     if not report.changed:
         return
     entry = AuditEntry(
         creator_id=NIL,
-        actor_id=None,
+        actor_id=None if caller is None else caller.user_id,
         action=AuditAction.IMPORTED,
         subject_type="import",
         subject_id=str(new_id()),

@@ -1,16 +1,15 @@
 """Users, their tokens and their sign-in links."""
 
-import secrets
 from datetime import datetime, timedelta
-from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID
 
 from psycopg_pool import AsyncConnectionPool
 
 from vaultcrm.controls.auth import hash_token, new_token, sign_in_token
+from vaultcrm.controls.secrets import installation_key
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import access, audit, directory
+from vaultcrm.db.queries import access, audit, creators
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from vaultcrm.domain.ids import NIL
@@ -69,7 +68,7 @@ async def _assign(
     if user_id is None:
         raise NotFound("user")
     for handle in creator_handles:
-        creator = await (await directory.creator_by_handle(connection, handle)).answer()
+        creator = await (await creators.creator_by_handle(connection, handle)).answer()
         if creator is None:
             raise InvalidInput(FieldProblem("creator", f"there is no creator with handle {handle}"))
         await access.assign(connection, user_id, creator.id, now)
@@ -120,27 +119,6 @@ async def sign_in_link(pool: Pool, settings: Settings, email: str, now: datetime
         user_id = await access.user_by_email(connection, email)
     if user_id is None:
         raise NotFound("user")
-    key = signing_key(settings.vaultcrm_home)
+    key = installation_key(settings.vaultcrm_home, settings.vaultcrm_secret_key)
     token = sign_in_token(user_id, key, now, SIGN_IN_LINK_LIFETIME)
     return f"{settings.vaultcrm_base_url.rstrip('/')}/sign-in?token={quote(token)}"
-
-
-def signing_key(home: Path) -> bytes:
-    """The key of this installation for signed links, made the first time it is needed.
-
-    Written to a new file that is then linked into place, so that of two processes making it at
-    once both end with the same key.
-    """
-    path = home / "signing.key"
-    if not path.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        draft = home / f".signing.{secrets.token_hex(8)}"
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(32))
-        try:
-            path.hardlink_to(draft)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text().encode()

@@ -1,6 +1,6 @@
 """The real parts that workflows are given. `vaultcrm.bootstrap` puts them together, once."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,13 +8,14 @@ from uuid import UUID
 
 from psycopg_pool import AsyncConnectionPool
 
+from vaultcrm.adapters.channels.accounts import ChannelBook
 from vaultcrm.adapters.llm.catalog import ModelCard
 from vaultcrm.db.jobs import JobQueue
 from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import idempotency
-from vaultcrm.domain.channels import Channel
 from vaultcrm.domain.drafting import Drafter
-from vaultcrm.domain.errors import Conflict, NotFound
+from vaultcrm.domain.errors import Conflict
+from vaultcrm.domain.events import EventSender
 from vaultcrm.pipeline.safety.filter import ContentFilter
 from vaultcrm.settings import Settings
 
@@ -29,16 +30,10 @@ class Parts:
     drafter: Drafter
     price: Callable[[str], ModelCard]
     content_filter: ContentFilter
-    channels: Mapping[str, Channel]
+    channels: ChannelBook
+    event_sender: EventSender
     jobs: JobQueue
     now: Callable[[], datetime]
-
-    def channel(self, name: str) -> Channel:
-        """The channel of that name; raises NotFound when it is not set up here."""
-        try:
-            return self.channels[name]
-        except KeyError:
-            raise NotFound("channel") from None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

@@ -17,6 +17,7 @@ from vaultcrm.domain.errors import AiDisabled, DrafterError
 from vaultcrm.domain.limits import Reservation
 from vaultcrm.domain.situation import Situation
 from vaultcrm.pipeline.context import last_fan_text
+from vaultcrm.workflows.alerting import alert_to_unknown_model
 from vaultcrm.workflows.parts import Parts
 
 MOST_CHARACTERS = 2_000
@@ -82,6 +83,7 @@ async def _keep(
             cost_micro_usd=cost_micro_usd(parts.price(analysis.model), analysis.usage),
             now=now,
         )
+        await alert_to_unknown_model(parts, connection, analysis.model, now)
         await inbound.note_analysis(
             connection,
             creator_id,

@@ -1,4 +1,4 @@
-"""What a fan did: kept raw, answered, then worked through exactly once."""
+"""What a platform tells: kept raw, answered, then worked through exactly once."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -6,35 +6,36 @@ from uuid import UUID
 
 from vaultcrm.db.jobs import ANSWER_FAN, PROCESS_INBOUND
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, directory, feedback, generations, inbound
+from vaultcrm.db.queries import audit, creators, feedback, generations, inbound
 from vaultcrm.db.queries.inbound import Thread
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.channels import EventKind, InboundEvent
 from vaultcrm.domain.conversation import Author, Mode, Sender
 from vaultcrm.domain.errors import InvalidInput, NotFound
+from vaultcrm.domain.generation import GenerationType
 from vaultcrm.domain.safety import Scope
 from vaultcrm.pipeline.approval.care import care_called_for
+from vaultcrm.workflows.find_channel import find_channel
 from vaultcrm.workflows.parts import Parts
-
-QUIET_TIME = timedelta(seconds=2)
-"""How long to wait for more from the fan before a draft is made: a burst makes one draft."""
 
 
 async def accept_webhook(
     parts: Parts, channel_name: str, creator_handle: str, headers: Mapping[str, str], body: bytes
 ) -> bool:
-    """Verify a webhook and keep it; the work is a job. False when it was there already.
+    """Verify a webhook and keep it; the work is a job. False when there was nothing new in it.
 
     Raises NotFound for an unknown channel or creator, WebhookRejected for a wrong or old signature,
     and InvalidInput for a body that the channel cannot read; in each case nothing is stored.
     """
-    channel = parts.channel(channel_name)
-    channel.verify(headers, body)
-    events = channel.parse(body)
     async with parts.pool.connection() as connection:
-        creator = await (await directory.creator_by_handle(connection, creator_handle)).answer()
+        creator = await (await creators.creator_by_handle(connection, creator_handle)).answer()
     if creator is None:
         raise NotFound("creator")
+    channel = await find_channel(parts, creator.id, channel_name)
+    channel.verify(headers, body)
+    events = channel.parse(body)
+    if not events:
+        return False
     async with parts.transaction() as connection:
         row_id = await inbound.keep_event(
             connection,
@@ -60,8 +61,8 @@ async def process_webhook(parts: Parts, creator_id: UUID, row_id: UUID) -> None:
         channel_name, body = taken
         errors: list[str] = []
         try:
-            events = parts.channel(channel_name).parse(body)
-        except InvalidInput as refused:
+            events = (await find_channel(parts, creator_id, channel_name)).parse(body)
+        except (InvalidInput, NotFound) as refused:
             errors.append(str(refused))
         else:
             for event in events:
@@ -82,19 +83,36 @@ async def receive_event(
     thread = await inbound.find_or_open_thread(
         connection, creator_id, channel, event, "USD", parts.now()
     )
-    if event.kind is EventKind.MESSAGE:
-        await store_message(
-            parts,
-            connection,
-            thread,
-            creator_id=creator_id,
-            sender=Sender.FAN,
-            reference=event.message_ref or event.event_id,
-            text=event.text,
-            sent_at=event.occurred_at,
-        )
-        return None
-    return await _receive_purchase(parts, connection, creator_id, thread, event)
+    match event.kind:
+        case EventKind.MESSAGE | EventKind.CREATOR_MESSAGE:
+            from_fan = event.kind is EventKind.MESSAGE
+            await store_message(
+                parts,
+                connection,
+                thread,
+                creator_id=creator_id,
+                author=Author.FAN if from_fan else Author.CHATTER,
+                reference=event.message_ref or event.event_id,
+                text=event.text,
+                sent_at=event.occurred_at,
+            )
+        case EventKind.PURCHASE:
+            return await _receive_purchase(parts, connection, creator_id, thread, event)
+        case EventKind.TIP:
+            await _add_value(connection, creator_id, thread, event)
+            await ask_for_draft(parts, connection, creator_id, thread, GenerationType.THANK_YOU)
+        case EventKind.FOLLOW | EventKind.SUBSCRIPTION:
+            await _add_value(connection, creator_id, thread, event)
+            if thread.is_new:
+                await ask_for_draft(parts, connection, creator_id, thread, GenerationType.WELCOME)
+    return None
+
+
+async def _add_value(
+    connection: Connection, creator_id: UUID, thread: Thread, event: InboundEvent
+) -> None:
+    if event.amount is not None:
+        await inbound.add_value(connection, creator_id, thread.fan_id, event.amount)
 
 
 async def store_message(
@@ -103,22 +121,24 @@ async def store_message(
     thread: Thread,
     *,
     creator_id: UUID,
-    sender: Sender,
+    author: Author,
     reference: str,
     text: str,
     sent_at: datetime,
 ) -> None:
     """Store a message that came in, inside the caller's transaction; a known one changes nothing.
 
-    A fan's message makes waiting drafts stale, may call for care, and asks for a new draft. One of
-    the creator's, written elsewhere, ends the wait and makes waiting drafts stale too.
+    A fan's message overtakes waiting drafts, may call for care, and asks for a new draft. A
+    chatter's, written on the platform itself, ends the wait and what waits for approval; an
+    imported one only makes it stale.
     """
+    sender = Sender.FAN if author is Author.FAN else Sender.CREATOR
     message_id = await inbound.add_message(
         connection,
         creator_id=creator_id,
         conversation_id=thread.conversation_id,
         sender=sender,
-        author=Author.FAN if sender is Sender.FAN else Author.IMPORTED,
+        author=author,
         external_id=reference,
         text=text,
         sent_at=sent_at,
@@ -126,21 +146,59 @@ async def store_message(
     if message_id is None:
         return
     now = parts.now()
-    if sender is Sender.CREATOR:
-        await inbound.note_creator_message(connection, creator_id, thread.conversation_id, sent_at)
-    else:
+    # The conversation's row is locked first: see INSERT of vaultcrm.db.queries.generations.
+    if sender is Sender.FAN:
         await _note_fan_message(parts, connection, creator_id, thread, text, sent_at)
-    # After the conversation's row is locked: see INSERT of vaultcrm.db.queries.generations.
-    await generations.mark_stale(connection, creator_id, thread.conversation_id, now)
-    if sender is Sender.FAN and thread.mode is not Mode.OFF:
-        await parts.jobs.defer(
-            connection,
-            ANSWER_FAN,
-            queueing_lock=f"answer:{thread.conversation_id}",
-            at=now + QUIET_TIME,
-            creator_id=str(creator_id),
-            conversation_id=str(thread.conversation_id),
-        )
+        await _overtake_drafts(parts, connection, creator_id, thread, now)
+        await ask_for_draft(parts, connection, creator_id, thread, GenerationType.REPLY)
+        return
+    await inbound.note_creator_message(connection, creator_id, thread.conversation_id, sent_at)
+    if author is Author.CHATTER:
+        await generations.expire(connection, creator_id, thread.conversation_id)
+    else:
+        await generations.mark_stale(connection, creator_id, thread.conversation_id, now)
+
+
+async def _overtake_drafts(
+    parts: Parts, connection: Connection, creator_id: UUID, thread: Thread, now: datetime
+) -> None:
+    """What becomes of waiting drafts when the fan writes again, as `AI_STALE_DRAFTS` says."""
+    what = parts.settings.ai_stale_drafts
+    if what == "mark":
+        await generations.mark_stale(connection, creator_id, thread.conversation_id, now)
+        return
+    types = await generations.expire(connection, creator_id, thread.conversation_id)
+    if what == "regenerate":
+        for generation_type in set(types) - {GenerationType.REPLY}:
+            await ask_for_draft(parts, connection, creator_id, thread, generation_type)
+
+
+async def ask_for_draft(
+    parts: Parts,
+    connection: Connection,
+    creator_id: UUID,
+    thread: Thread,
+    generation_type: GenerationType,
+) -> None:
+    """Ask for a draft where AI may write one, once the fan has been quiet for a moment.
+
+    While one is asked for already it is only put off: a burst of messages makes one draft.
+    """
+    if thread.mode is Mode.OFF:
+        return
+    once = f"answer:{thread.conversation_id}:{generation_type.value}"
+    at = parts.now() + timedelta(seconds=parts.settings.ai_quiet_seconds)
+    asked = await parts.jobs.defer(
+        connection,
+        ANSWER_FAN,
+        queueing_lock=once,
+        at=at,
+        creator_id=str(creator_id),
+        conversation_id=str(thread.conversation_id),
+        generation_type=generation_type.value,
+    )
+    if not asked:
+        await parts.jobs.postpone(connection, once, at)
 
 
 async def _note_fan_message(

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from vaultcrm.db.jobs import DELIVER_MESSAGE
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, feedback, generations, limits, outbox, usage
+from vaultcrm.db.queries import audit, feedback, generations, limits, usage
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Author, Sender
 from vaultcrm.domain.generation import (
@@ -16,6 +15,8 @@ from vaultcrm.domain.generation import (
 )
 from vaultcrm.domain.situation import Situation
 from vaultcrm.pipeline.delivery import Recipe, outbox_item
+from vaultcrm.workflows.alerting import alert_to_unknown_model
+from vaultcrm.workflows.leaving import hand_over
 from vaultcrm.workflows.open_call import OpenCall
 from vaultcrm.workflows.parts import Parts, Receipt
 
@@ -50,6 +51,7 @@ async def save_generation(
         )
         await audit.record(connection, _audit_entry(record))
         await limits.settle(connection, call.reservation, record.usage.total)
+        await alert_to_unknown_model(parts, connection, record.model, record.created_at)
         if leaves:
             record = replace(record, delivery_status=DeliveryStatus.PENDING)
             await _hand_to_delivery(parts, connection, call.situation, record)
@@ -82,15 +84,22 @@ async def _hand_to_delivery(
     assert record.message is not None  # noqa: S101 -- the policy queues a draft without text
     fan_messages = [m.id for m in situation.messages if m.sender is Sender.FAN]
     item = outbox_item(
-        Recipe(record.conversation_id, situation.conversation.channel, record.message, None),
+        Recipe(
+            record.conversation_id,
+            situation.conversation.channel,
+            situation.conversation.external_ref,
+            situation.fan.handle,
+            record.message,
+            None,
+        ),
         creator_id=record.creator_id,
         generation_id=record.id,
         author=Author.AI_AUTOMATIC,
         author_user_id=None,
         seen_message_id=fan_messages[-1] if fan_messages else None,
-        now=record.created_at,
+        not_before=record.created_at,
     )
-    await outbox.insert(connection, item, record.created_at)
+    await hand_over(parts, connection, item, record.created_at)
     await feedback.insert(
         connection,
         creator_id=record.creator_id,
@@ -103,11 +112,4 @@ async def _hand_to_delivery(
         edit_distance=0,
         user_id=None,
         now=record.created_at,
-    )
-    await parts.jobs.defer(
-        connection,
-        DELIVER_MESSAGE,
-        lock=str(record.conversation_id),
-        creator_id=str(record.creator_id),
-        item_id=str(item.id),
     )

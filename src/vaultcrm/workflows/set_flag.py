@@ -8,7 +8,7 @@ from uuid import UUID
 from vaultcrm.controls.auth import require_creator, require_role
 from vaultcrm.controls.flags import FLAG_FIELDS, GLOBAL_ONLY, Overrides, check_value
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, directory, flags
+from vaultcrm.db.queries import audit, creators, flags
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import FieldProblem, InvalidInput, NotFound
 from vaultcrm.domain.ids import NIL
@@ -38,7 +38,7 @@ async def flags_in_force(
 
 
 async def _require_known(connection: Connection, creator_id: UUID) -> None:
-    if await (await directory.get_creator(connection, creator_id)).answer() is None:
+    if await (await creators.get_creator(connection, creator_id)).answer() is None:
         raise NotFound("creator")
 
 

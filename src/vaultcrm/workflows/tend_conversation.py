@@ -9,7 +9,7 @@ from uuid import UUID
 
 from vaultcrm.controls.auth import require_creator, require_role
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, directory
+from vaultcrm.db.queries import audit, conversations, fans
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Care, Mode
 from vaultcrm.domain.errors import NotFound
@@ -45,7 +45,7 @@ class Tending:
 async def note_disclosure(tending: Tending, fan_id: UUID, shown_at: datetime) -> None:
     """Note that a fan was told that AI helps to write; raises NotFound."""
     require_creator(tending.caller, tending.creator_id)
-    sent = await directory.disclose(tending.connection, tending.creator_id, fan_id, shown_at)
+    sent = await fans.disclose(tending.connection, tending.creator_id, fan_id, shown_at)
     if not await sent.answer():
         raise NotFound("fan")
     await tending.record(AuditAction.DISCLOSED, "fan", fan_id)
@@ -54,7 +54,7 @@ async def note_disclosure(tending: Tending, fan_id: UUID, shown_at: datetime) ->
 async def change_mode(tending: Tending, conversation_id: UUID, mode: Mode) -> None:
     """Change what AI does in a conversation by itself; raises NotFound."""
     require_creator(tending.caller, tending.creator_id)
-    sent = await directory.set_mode(
+    sent = await conversations.set_mode(
         tending.connection, tending.creator_id, conversation_id, mode.value
     )
     if not await sent.answer():
@@ -73,7 +73,7 @@ async def change_care(
     if care is None:
         require_role(tending.caller, Role.MANAGER, Role.ADMIN, Role.SERVICE)
     value = None if care is None else care.value
-    sent = await directory.set_care(
+    sent = await conversations.set_care(
         tending.connection, tending.creator_id, conversation_id, value, tending.now
     )
     if not await sent.answer():

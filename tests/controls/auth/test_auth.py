@@ -116,7 +116,7 @@ def test_a_sign_in_link_made_out_to_somebody_else_afterwards_is_refused() -> Non
 
 
 def test_a_sign_in_link_that_nobody_signed_is_refused() -> None:
-    unsigned = jwt.encode(claims(), None, algorithm="none")
+    unsigned = jwt.encode(claims(), "", algorithm="none")
     with pytest.raises(Unauthenticated):
         read_sign_in_token(unsigned, KEY)
 

@@ -190,6 +190,8 @@ async def test_a_draft_that_the_fan_has_overtaken_is_only_sent_when_one_insists(
 
     assert (refused.status_code, refused.json()["currentStatus"]) == (409, "stale")
     assert "sendAnyway" in refused.json()["detail"]
+    [newer] = refused.json()["newMessages"]
+    assert (newer["from"], newer["text"]) == ("fan", "Wait, something else!")
     assert await nothing_left(claude)
     insisted = await decide(manager, generation_id, "approve", sendAnyway=True)
     assert insisted.json()["generation"]["status"] == "approved"
@@ -243,8 +245,8 @@ async def test_a_word_that_was_forbidden_after_the_draft_still_stops_it(
         ("modify", {}, "modifiedMessage"),
         ("modify", {"modifiedMessage": WARM[0]["message"]}, "modifiedMessage"),
         ("modify", {"modifiedMessage": "x" * 2001}, "modifiedMessage"),
-        ("modify", {"modifiedPrice": 2.99}, "price"),
-        ("modify", {"modifiedPrice": 200.01}, "price"),
+        ("modify", {"modifiedPrice": 2.99}, "modifiedPrice"),
+        ("modify", {"modifiedPrice": 200.01}, "modifiedPrice"),
         ("approve", {"modifiedMessage": "Something else."}, "modifiedMessage"),
         ("approve", {"modifiedPrice": 5}, "modifiedPrice"),
     ],

@@ -18,7 +18,9 @@ NOWHERE = "01890a5d-ac96-774b-bcce-b302099a8057"
 Body = dict[str, Any]
 
 
-def good_bodies(talk: Talk, generation_id: str) -> dict[str, Body]:
+def good_bodies(
+    talk: Talk, generation_id: str, endpoint_id: str, ab_test_id: str
+) -> dict[str, Body]:
     """For each operation that takes a body, one that it would take."""
     mine = {"creatorId": talk.creator_id}
     at = f"/api/conversations/{talk.conversation_id}"
@@ -38,6 +40,10 @@ def good_bodies(talk: Talk, generation_id: str) -> dict[str, Body]:
             "forbiddenWords": ["darling"], "preferredPhrases": ["hey you"],
             "emojiStyle": "rare", "systemPrompt": "Speak softly.",
         },
+        "/api/ai/ab-tests": {
+            **mine, "testName": "voices", "variants": variants("0", "0"),
+        },
+        f"/api/ai/ab-tests/{ab_test_id}/status": {**mine, "status": "running"},
         "/api/creators": {
             "handle": "theo", "displayName": "Theo", "language": "en", "region": "US",
         },
@@ -59,10 +65,23 @@ def good_bodies(talk: Talk, generation_id: str) -> dict[str, Body]:
             **mine, "name": "hello", "category": "reply", "language": "en",
             "templateText": "Hello {fan_name}", "priceMinor": 500,
         },
+        "/api/event-endpoints": {
+            **mine, "url": "https://hooks.example/x", "kinds": ["message.sent"],
+            "includeText": False,
+        },
+        f"/api/event-endpoints/{endpoint_id}/disable": {"reason": "it has moved"},
         "/api/flags": {
             "creatorId": talk.creator_id, "name": "AI_ROLLOUT_STAGE", "value": 3, "reason": "try",
         },
     }  # fmt: skip
+
+
+def variants(*versions: str) -> list[Body]:
+    """Variants of a test that compares versions of a personality."""
+    return [
+        {"name": f"v{place}", "weight": 1, "kind": "personality", "reference": version}
+        for place, version in enumerate(versions)
+    ]
 
 
 class Lab:
@@ -98,7 +117,13 @@ async def lab(app: RunningApp) -> Lab:
     admin = await sign_in(app, Role.ADMIN)
     talk = await conversation(admin)
     draft = await admin.made("/api/ai/generate", talk.asks())
-    return Lab(admin, talk, good_bodies(talk, draft["generationId"]))
+    hook = {"url": "https://hooks.example/x", "kinds": ["message.sent"]}
+    endpoint = await admin.made("/api/event-endpoints", hook)
+    ab_test = {"creatorId": talk.creator_id, "testName": "first", "variants": variants("0", "0")}
+    added = await admin.made("/api/ai/ab-tests", ab_test)
+    return Lab(
+        admin, talk, good_bodies(talk, draft["generationId"], endpoint["id"], added["id"])
+    )
 
 
 def test_every_operation_that_takes_a_body_is_tried_here() -> None:
@@ -106,8 +131,13 @@ def test_every_operation_that_takes_a_body_is_tried_here() -> None:
 
     talk = Talk("{creator_id}", "mia", "{fan_id}", "{conversation_id}")
     paths: dict[str, Any] = create_app().openapi()["paths"]
-    taking = {path for path, methods in paths.items() if "requestBody" in methods.get("post", {})}
-    assert taking == good_bodies(talk, NOWHERE).keys()
+    taking = {
+        path
+        for path, methods in paths.items()
+        if "application/json"
+        in methods.get("post", {}).get("requestBody", {"content": {}})["content"]
+    }
+    assert taking == good_bodies(talk, NOWHERE, "{endpoint_id}", "{test_id}").keys()
 
 
 async def test_the_bodies_that_the_other_tests_spoil_are_good(lab: Lab) -> None:
@@ -259,7 +289,7 @@ def _with_raw(body: Body, name: str, written: bytes) -> bytes:
 async def test_texts_are_refused_that_are_empty_blank_or_too_long(lab: Lab) -> None:
     must_say_something = {
         "handle", "displayName", "name", "text", "templateText", "modifiedMessage", "id",
-        "channel", "externalRef", "personalityType",
+        "channel", "externalRef", "personalityType", "testName",
     }  # fmt: skip
     for path, body, name in fields(lab):
         if not isinstance(body[name], str):
@@ -373,7 +403,7 @@ async def test_an_id_that_nothing_has_is_not_found_when_read(lab: Lab) -> None:
     assert (await lab.admin.get(f"/api/conversations/{NOWHERE}/messages")).status_code == 404
     for path in (
         "/api/ai/personality", "/api/ai/queue", "/api/fans", "/api/conversations",
-        "/api/templates", "/api/flags", "/api/audit",
+        "/api/templates", "/api/flags", "/api/audit", "/api/ai/ab-tests", "/api/ai/metrics",
     ):  # fmt: skip
         assert (await lab.admin.get(path, creatorId=NOWHERE)).status_code == 404, path
     body = {**lab.bodies["/api/conversations"], "channel": "pigeon"}
@@ -382,7 +412,7 @@ async def test_an_id_that_nothing_has_is_not_found_when_read(lab: Lab) -> None:
 
 LISTS = (
     "/api/creators", "/api/fans", "/api/conversations", "/api/templates", "/api/ai/queue",
-    "/api/audit",
+    "/api/audit", "/api/ai/ab-tests", "/api/alerts",
 )  # fmt: skip
 
 

@@ -55,6 +55,15 @@ CASES: dict[str, Case] = {
         lambda talk: {"name": "AI_ROLLOUT_STAGE", "value": 3, "reason": "try it"},
         "SELECT count(*) FROM audit_log WHERE action = 'flag.changed'",
     ),
+    "A/B test": (
+        "/api/ai/ab-tests",
+        lambda talk: {
+            "creatorId": talk.creator_id, "testName": "models", "variants": [
+                {"name": name, "kind": "model", "reference": name} for name in ("a", "b")
+            ],
+        },
+        "SELECT count(*) FROM ai_ab_tests",
+    ),
     "draft": (
         "/api/ai/generate",
         lambda talk: talk.asks(),

@@ -12,8 +12,8 @@ from tests.support.fixtures import settings
 from tests.support.world import rows
 from tests.support.world import sign_in as add_person
 from vaultcrm.controls.auth import sign_in_token
+from vaultcrm.controls.secrets import installation_key
 from vaultcrm.domain.people import SYSTEM_USER_ID, Role
-from vaultcrm.workflows.manage_people import signing_key
 
 pytestmark = pytest.mark.anyio
 
@@ -72,7 +72,7 @@ async def test_a_link_that_is_forged_old_or_garbled_opens_nothing_and_says_what_
     app: RunningApp,
 ) -> None:
     jo = await add_person(app, Role.CHATTER, name="Jo")
-    key, now = signing_key(app.parts.settings.vaultcrm_home), app.parts.now()
+    key, now = installation_key(app.parts.settings.vaultcrm_home, None), app.parts.now()
     day = timedelta(days=1)
     tokens = [
         sign_in_token(jo.user_id, b"somebody else's key, as long as ours", now, day),

@@ -25,11 +25,12 @@ from vaultcrm.pipeline.delivery import (
     closing_of,
     outbox_item,
     reason_not_to_send,
+    recipe_of,
 )
 
 NOW = datetime(2026, 11, 20, 18, 30, tzinfo=UTC)
 SEEN, NEWER = UUID(int=21), UUID(int=22)
-RECIPE = Recipe(UUID(int=1), "simulator", "Hi Tom", Money(500), ("m1", "m2"))
+RECIPE = Recipe(UUID(int=1), "simulator", "chat-17", "tom88", "Hi Tom", Money(500), ("m1", "m2"))
 RECIPIENT = Recipient("simulator", "chat-17", UUID(int=2), "tom88", SEEN)
 
 
@@ -41,7 +42,7 @@ def item(**changes: Any) -> OutboxItem:
         author=Author.AI_APPROVED,
         author_user_id=UUID(int=5),
         seen_message_id=SEEN,
-        now=NOW,
+        not_before=NOW,
     )
     return replace(made, **changes)
 
@@ -50,6 +51,8 @@ AWKWARD = st.text('a",[]\\n0', max_size=3) | st.text(max_size=3)
 RECIPES = st.builds(
     Recipe,
     st.sampled_from([UUID(int=1), UUID(int=2)]),
+    AWKWARD,
+    AWKWARD,
     AWKWARD,
     AWKWARD,
     st.none() | st.builds(Money, st.integers(0, 12), st.sampled_from(["USD", "EUR"])),
@@ -100,14 +103,16 @@ def test_parts_that_run_together_alike_are_told_apart(
 
 
 def test_messages_that_wait_through_an_upgrade_are_still_bound_to_the_same() -> None:
-    form = b'["00000000-0000-0000-0000-000000000001","simulator","Hi Tom",[500,"USD"],["m1","m2"]]'
+    form = (
+        b'["00000000-0000-0000-0000-000000000001","simulator","chat-17","tom88","Hi Tom",'
+        b'[500,"USD"],["m1","m2"]]'
+    )
     assert bound_hash(RECIPE) == hashlib.sha256(form).digest()
 
 
 def test_a_message_to_send_carries_the_decision_and_an_id_of_its_own() -> None:
     made = item()
-    sent = Recipe(made.conversation_id, "simulator", made.text, made.price, made.media_ids)
-    assert sent == RECIPE
+    assert recipe_of(made, RECIPIENT) == RECIPE
     assert made.bound_hash == bound_hash(RECIPE)
     assert (made.status, made.attempts, made.not_before) == (DeliveryStatus.PENDING, 0, NOW)
     assert made.id != item().id
@@ -135,8 +140,12 @@ def test_a_message_that_differs_from_what_was_decided_does_not_leave(
     assert reason == "it differs from what was decided"
 
 
-def test_a_message_does_not_leave_over_another_channel_than_was_decided() -> None:
-    reason = reason_not_to_send(item(), replace(RECIPIENT, channel="webhook"))
+@pytest.mark.parametrize(
+    "change",
+    [{"channel": "webhook"}, {"conversation_ref": "chat-18"}, {"fan_handle": "tom89"}],
+)
+def test_a_message_leaves_only_to_whom_and_over_what_was_decided(change: dict[str, str]) -> None:
+    reason = reason_not_to_send(item(), replace(RECIPIENT, **change))  # type: ignore[arg-type]
     assert reason == "it differs from what was decided"
 
 
@@ -144,13 +153,14 @@ def test_a_message_into_a_conversation_that_is_gone_does_not_leave() -> None:
     assert reason_not_to_send(item(), None) == "the conversation is gone"
 
 
+@pytest.mark.parametrize("author", [Author.AI_AUTOMATIC, Author.AI_APPROVED])
 @pytest.mark.parametrize("seen", [SEEN, None])
-def test_an_automatic_message_is_held_back_when_the_fan_has_written_since(
-    seen: UUID | None,
+def test_a_draft_is_held_back_when_the_fan_has_written_since_it_was_decided(
+    seen: UUID | None, author: Author
 ) -> None:
-    automatic = item(author=Author.AI_AUTOMATIC, seen_message_id=seen)
+    draft = item(author=author, seen_message_id=seen)
     newer = replace(RECIPIENT, newest_fan_message_id=NEWER)
-    assert reason_not_to_send(automatic, newer) == "the fan has written since it was drafted"
+    assert reason_not_to_send(draft, newer) == "the fan has written since it was decided"
 
 
 def test_an_automatic_message_leaves_when_the_fan_has_not_written_since() -> None:
@@ -160,12 +170,9 @@ def test_an_automatic_message_leaves_when_the_fan_has_not_written_since() -> Non
     assert reason_not_to_send(unasked, silent) is None
 
 
-@pytest.mark.parametrize("author", [Author.AI_APPROVED, Author.CHATTER])
-def test_a_message_that_a_person_decided_leaves_although_the_fan_has_written_since(
-    author: Author,
-) -> None:
+def test_a_chatters_own_message_leaves_although_the_fan_has_written_since() -> None:
     newer = replace(RECIPIENT, newest_fan_message_id=NEWER)
-    assert reason_not_to_send(item(author=author), newer) is None
+    assert reason_not_to_send(item(author=Author.CHATTER), newer) is None
 
 
 @pytest.mark.parametrize("care", Care)

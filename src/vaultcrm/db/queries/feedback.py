@@ -76,3 +76,12 @@ async def add_performance(
         "now": now,
     }
     return await send(connection, ADD_PERFORMANCE, params, _read_performance)
+
+
+async def take_back(connection: Connection, creator_id: UUID, generation_id: UUID) -> None:
+    """Forget what was made of a draft whose decision is undone."""
+    statement = """
+        DELETE FROM ai_message_feedback
+        WHERE creator_id = %(creator_id)s AND generation_id = %(generation_id)s
+    """
+    await run(connection, statement, {"creator_id": creator_id, "generation_id": generation_id})

@@ -1,4 +1,4 @@
-"""Generations: saved once, decided once, read for the queue and the API."""
+"""Generations: saved once, decided once. What waits for a person is in `queue`."""
 
 import json
 from datetime import datetime
@@ -49,17 +49,25 @@ MARK_STALE = """
       AND status = 'queued' AND stale_at IS NULL
 """
 
-_COLUMNS = """
+# A person has answered, or a setting says that what is overtaken goes: what waits is over.
+EXPIRE = """
+    UPDATE ai_message_generations SET status = 'expired'
+    WHERE creator_id = %(creator_id)s AND conversation_id = %(conversation_id)s
+      AND status = 'queued'
+    RETURNING generation_type
+"""
+
+COLUMNS = """
     g.creator_id, g.id, g.conversation_id, g.fan_id, g.chatter_id, g.generation_type, g.status,
     g.generated_message, g.suggested_price_minor, g.currency, g.alternatives, g.confidence_score,
     g.reasoning, g.note, g.approval_reasons, g.safety, g.priority, g.model, g.prompt_version,
     g.personality_version, g.last_message_id, g.input_tokens, g.output_tokens, g.cached_tokens,
     g.cost_micro_usd, g.created_at, g.stale_at, g.claimed_by, g.claimed_until, g.approved_at,
-    g.approved_by, g.final_message, g.final_price_minor
+    g.approved_by, g.final_message, g.final_price_minor, g.snoozed_until
 """
 
 GET = f"""
-    SELECT {_COLUMNS}, o.delivery_status, o.error
+    SELECT {COLUMNS}, o.delivery_status, o.error, o.not_before
     FROM ai_message_generations g
     LEFT JOIN outbox o ON o.creator_id = g.creator_id AND o.generation_id = g.id
     WHERE g.creator_id = %(creator_id)s AND g.id = %(id)s
@@ -75,48 +83,25 @@ DECIDE = f"""
     WHERE g.creator_id = %(creator_id)s AND g.id = %(id)s AND g.status = 'queued'
       AND (g.stale_at IS NULL OR %(although_stale)s)
       AND (g.claimed_by IS NULL OR g.claimed_by = %(user_id)s OR g.claimed_until < %(now)s)
-    RETURNING {_COLUMNS}, NULL::text, NULL::text
-"""
-
-# A page begins behind the last draft of the page before it, wherever that one has gone since.
-QUEUE = f"""
-    SELECT {_COLUMNS}, NULL::text, NULL::text
-    FROM ai_message_generations g
-    WHERE g.creator_id = ANY(%(creator_ids)s) AND g.status = 'queued'
-      AND (%(priority)s::integer IS NULL
-           OR (g.priority <= %(priority)s
-               AND (g.priority < %(priority)s
-                    OR (g.created_at, g.id) > (%(created_at)s::timestamptz, %(id)s::uuid))))
-    ORDER BY g.priority DESC, g.created_at, g.id
-    LIMIT %(limit)s
-"""
-
-CLAIM = f"""
-    UPDATE ai_message_generations g
-    SET claimed_by = %(user_id)s, claimed_until = %(until)s
-    WHERE g.creator_id = %(creator_id)s AND g.id = %(id)s AND g.status = 'queued'
-      AND (g.claimed_by IS NULL OR g.claimed_by = %(user_id)s OR g.claimed_until < %(now)s)
-    RETURNING {_COLUMNS}, NULL::text, NULL::text
-"""
-
-# No row is locked here: a lock over the drafts of several creators is one that a cluster does not
-# have. Whoever asks takes the first of these that CLAIM gives them.
-CLAIMABLE = """
-    SELECT g.creator_id, g.id
-    FROM ai_message_generations g
-    WHERE g.creator_id = ANY(%(creator_ids)s) AND g.status = 'queued'
-      AND (g.claimed_by IS NULL OR g.claimed_by = %(user_id)s OR g.claimed_until < %(now)s)
-    ORDER BY g.priority DESC, g.created_at, g.id
-    LIMIT 20
+    RETURNING {COLUMNS}, NULL::text, NULL::text, NULL::timestamptz
 """
 
 OF_CONVERSATION = f"""
-    SELECT {_COLUMNS}, o.delivery_status, o.error
+    SELECT {COLUMNS}, o.delivery_status, o.error, o.not_before
     FROM ai_message_generations g
     LEFT JOIN outbox o ON o.creator_id = g.creator_id AND o.generation_id = g.id
     WHERE g.creator_id = %(creator_id)s AND g.conversation_id = %(conversation_id)s
     ORDER BY g.created_at DESC
     LIMIT %(limit)s
+"""
+
+
+TAKE_BACK = f"""
+    UPDATE ai_message_generations g
+    SET status = 'queued', approved_at = NULL, approved_by = NULL, final_message = NULL,
+        final_price_minor = NULL, claimed_by = %(user_id)s, claimed_until = %(until)s
+    WHERE g.creator_id = %(creator_id)s AND g.id = %(id)s AND g.status = 'approved'
+    RETURNING {COLUMNS}, NULL::text, NULL::text, NULL::timestamptz
 """
 
 
@@ -154,11 +139,11 @@ def _safety(stored: dict[str, Any]) -> SafetyReport:
     )
 
 
-def _read_one(rows: Rows) -> GenerationRecord | None:
+def read_one(rows: Rows) -> GenerationRecord | None:
     return _record(rows[0]) if rows else None
 
 
-def _read_all(rows: Rows) -> tuple[GenerationRecord, ...]:
+def read_all(rows: Rows) -> tuple[GenerationRecord, ...]:
     return tuple(_record(row) for row in rows)
 
 
@@ -196,8 +181,10 @@ def _record(row: tuple[Any, ...]) -> GenerationRecord:
         approved_by=row[30],
         final_message=row[31],
         final_price=None if row[32] is None else Money(row[32], currency),
-        delivery_status=None if row[33] is None else DeliveryStatus(row[33]),
-        delivery_error=row[34],
+        snoozed_until=row[33],
+        delivery_status=None if row[34] is None else DeliveryStatus(row[34]),
+        delivery_error=row[35],
+        leaves_at=row[36],
     )
 
 
@@ -255,12 +242,23 @@ async def mark_stale(
     await run(connection, MARK_STALE, params)
 
 
+async def expire(
+    connection: Connection, creator_id: UUID, conversation_id: UUID
+) -> tuple[GenerationType, ...]:
+    """Take every waiting draft of a conversation out of the queue; what types they were of."""
+    params = {"creator_id": creator_id, "conversation_id": conversation_id}
+    sent = await send(
+        connection, EXPIRE, params, lambda rows: tuple(GenerationType(row[0]) for row in rows)
+    )
+    return await sent.answer()
+
+
 async def get(
     connection: Connection, creator_id: UUID, generation_id: UUID
 ) -> Pending[GenerationRecord | None]:
     """One generation with the state of its delivery."""
     params = {"creator_id": creator_id, "id": generation_id}
-    return await send(connection, GET, params, _read_one)
+    return await send(connection, GET, params, read_one)
 
 
 async def find_creator(connection: Connection, generation_id: UUID) -> UUID | None:
@@ -299,76 +297,15 @@ async def decide(
         "although_stale": although_stale,
         "now": now,
     }
-    return await send(connection, DECIDE, params, _read_one)
+    return await send(connection, DECIDE, params, read_one)
 
 
-async def queue_page(
-    connection: Connection,
-    creator_ids: list[UUID],
-    *,
-    limit: int,
-    after: tuple[int, datetime, UUID] | None = None,
-) -> Pending[tuple[GenerationRecord, ...]]:
-    """Waiting drafts of some creators, the most urgent first.
-
-    `after` is priority, creation and id of the last draft of the page before this one.
-    """
-    priority, created_at, generation_id = after or (None, None, None)
-    params = {
-        "creator_ids": creator_ids,
-        "limit": limit,
-        "priority": priority,
-        "created_at": created_at,
-        "id": generation_id,
-    }
-    return await send(connection, QUEUE, params, _read_all)
-
-
-async def claim(
-    connection: Connection,
-    creator_id: UUID,
-    generation_id: UUID,
-    user_id: UUID,
-    *,
-    now: datetime,
-    until: datetime,
-) -> Pending[GenerationRecord | None]:
-    """Hold one waiting draft until `until`; None when it is decided or somebody else holds it."""
-    params = {
-        "creator_id": creator_id,
-        "id": generation_id,
-        "user_id": user_id,
-        "now": now,
-        "until": until,
-    }
-    return await send(connection, CLAIM, params, _read_one)
-
-
-async def claim_next(
-    connection: Connection,
-    creator_ids: list[UUID],
-    user_id: UUID,
-    *,
-    now: datetime,
-    until: datetime,
+async def take_back(
+    connection: Connection, creator_id: UUID, generation_id: UUID, *, user_id: UUID, until: datetime
 ) -> GenerationRecord | None:
-    """Hold the most urgent waiting draft that nobody holds; None when there is none.
-
-    Of people who ask at once each gets another one: whoever loses a draft goes on to the next.
-    """
-    params = {"creator_ids": creator_ids, "user_id": user_id, "now": now}
-    while True:
-        sent = await send(connection, CLAIMABLE, params, list)
-        found = await sent.answer()
-        for creator_id, generation_id in found:
-            claimed = await claim(
-                connection, creator_id, generation_id, user_id, now=now, until=until
-            )
-            record = await claimed.answer()
-            if record is not None:
-                return record
-        if not found:
-            return None
+    """Let an approved draft wait again, held by `user_id`; None when it is not approved."""
+    params = {"creator_id": creator_id, "id": generation_id, "user_id": user_id, "until": until}
+    return await (await send(connection, TAKE_BACK, params, read_one)).answer()
 
 
 async def of_conversation(
@@ -376,4 +313,4 @@ async def of_conversation(
 ) -> Pending[tuple[GenerationRecord, ...]]:
     """The newest generations of one conversation."""
     params = {"creator_id": creator_id, "conversation_id": conversation_id, "limit": limit}
-    return await send(connection, OF_CONVERSATION, params, _read_all)
+    return await send(connection, OF_CONVERSATION, params, read_all)

@@ -45,7 +45,7 @@ ADD_CONVERSATION = """
     VALUES (%(creator_id)s, %(id)s, %(fan_id)s, %(channel)s, %(external_ref)s, 'auto', 0, %(now)s)
     ON CONFLICT (creator_id, channel, external_ref) DO UPDATE
       SET external_ref = EXCLUDED.external_ref
-    RETURNING id, fan_id, mode, care
+    RETURNING id, fan_id, mode, care, last_message_at IS NULL
 """
 
 ADD_MESSAGE = """
@@ -57,6 +57,16 @@ ADD_MESSAGE = """
     ON CONFLICT (creator_id, conversation_id, external_id) DO NOTHING
     RETURNING id
 """
+
+# A platform may tell of our own message before its receipt is here: what stands there then is ours.
+ADD_OURS = ADD_MESSAGE.replace(
+    "DO NOTHING",
+    """DO UPDATE
+      SET author = EXCLUDED.author, author_user_id = EXCLUDED.author_user_id,
+          generation_id = EXCLUDED.generation_id, price_minor = EXCLUDED.price_minor,
+          currency = EXCLUDED.currency
+      WHERE messages.sender = EXCLUDED.sender""",
+)
 
 NOTE_FAN_MESSAGE = """
     UPDATE conversations
@@ -112,6 +122,8 @@ class Thread(NamedTuple):
     fan_id: UUID
     mode: Mode
     care: Care | None
+    is_new: bool
+    """Whether nothing has been said in it yet."""
 
 
 def _read_id(rows: Rows) -> UUID | None:
@@ -164,6 +176,23 @@ async def finish_event(
     await run(connection, FINISH_EVENT, params)
 
 
+OVERDUE = """
+    SELECT id FROM inbound_events
+    WHERE creator_id = %(creator_id)s AND processed_at IS NULL AND received_at < %(before)s
+    ORDER BY received_at
+    LIMIT %(limit)s
+"""
+
+
+async def overdue(
+    connection: Connection, creator_id: UUID, before: datetime, limit: int
+) -> tuple[UUID, ...]:
+    """Kept events that nobody has worked through since `before`, the oldest first."""
+    params = {"creator_id": creator_id, "before": before, "limit": limit}
+    sent = await send(connection, OVERDUE, params, lambda rows: tuple(row[0] for row in rows))
+    return await sent.answer()
+
+
 async def find_or_open_thread(
     connection: Connection,
     creator_id: UUID,
@@ -204,6 +233,7 @@ async def find_or_open_thread(
             rows[0][1],
             Mode(rows[0][2]),
             None if rows[0][3] is None else Care(rows[0][3]),
+            rows[0][4],
         ),
     )
     return await conversation.answer()
@@ -222,8 +252,12 @@ async def add_message(
     price: Money | None = None,
     author_user_id: UUID | None = None,
     generation_id: UUID | None = None,
+    ours: bool = False,
 ) -> UUID | None:
-    """Store a message and return its id; None when the same one is there already."""
+    """Store a message and return its id; None when the same one is there already.
+
+    `ours` is a message that we have sent: what the platform has told of it is corrected.
+    """
     params = {
         "creator_id": creator_id,
         "id": new_id(),
@@ -238,7 +272,8 @@ async def add_message(
         "currency": None if price is None else price.currency,
         "sent_at": sent_at,
     }
-    return await (await send(connection, ADD_MESSAGE, params, _read_id)).answer()
+    statement = ADD_OURS if ours else ADD_MESSAGE
+    return await (await send(connection, statement, params, _read_id)).answer()
 
 
 async def note_fan_message(
@@ -299,18 +334,22 @@ async def note_purchase(
         return None
     generation_id, price_minor, currency = found
     amount = event.amount or Money(price_minor or 0, currency or "USD")
-    fan = {"creator_id": creator_id, "fan_id": thread.fan_id}
-    value = await (
-        await send(
-            connection,
-            ADD_LIFETIME_VALUE,
-            fan | {"minor": amount.minor, "currency": amount.currency},
-            lambda rows: Money(rows[0][0], rows[0][1]) if rows else None,
-        )
-    ).answer()
+    await add_value(connection, creator_id, thread.fan_id, amount)
+    return generation_id, amount
+
+
+async def add_value(connection: Connection, creator_id: UUID, fan_id: UUID, amount: Money) -> None:
+    """Add to a fan's lifetime value, in one currency, and set the tier that it earns."""
+    fan = {"creator_id": creator_id, "fan_id": fan_id}
+    sent = await send(
+        connection,
+        ADD_LIFETIME_VALUE,
+        fan | {"minor": amount.minor, "currency": amount.currency},
+        lambda rows: Money(rows[0][0], rows[0][1]) if rows else None,
+    )
+    value = await sent.answer()
     if value is not None:
         await run(connection, SET_TIER, fan | {"tier": tier_of(value).value})
-    return generation_id, amount
 
 
 async def note_analysis(

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from vaultcrm.db.pending import Connection, Pending, Rows, run, send
+from vaultcrm.db.pending import Connection, Pending, Record, Rows, records, run, send
 from vaultcrm.domain.conversation import Author, Care, Mode
 from vaultcrm.domain.generation import DeliveryStatus
 from vaultcrm.domain.money import Money
@@ -52,17 +52,60 @@ RECIPIENT = """
            (SELECT m.id FROM messages m
              WHERE m.creator_id = c.creator_id AND m.conversation_id = c.id AND m.sender = 'fan'
              ORDER BY m.sent_at DESC, m.id DESC LIMIT 1),
-           c.care, c.mode
+           c.care, c.mode, a.send_delay_seconds, a.paused_at IS NOT NULL
     FROM conversations c
     JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
+    LEFT JOIN channel_accounts a ON a.creator_id = c.creator_id AND a.channel = c.channel
     WHERE c.creator_id = %(creator_id)s AND c.id = %(conversation_id)s
 """
 
 
+# Undone while it waits: the row goes, and its job finds nothing. MARK_SENDING and this are each one
+# conditional statement on the row, so a message is either sent or taken back.
+TAKE_BACK = f"""
+    DELETE FROM outbox o
+    WHERE o.creator_id = %(creator_id)s AND o.generation_id = %(generation_id)s
+      AND o.delivery_status = 'pending' AND o.attempts = 0
+    RETURNING {_ITEM}
+"""
+
+OVERDUE = f"""
+    SELECT {_ITEM} FROM outbox o
+    WHERE o.creator_id = %(creator_id)s AND o.delivery_status IN ('pending', 'sending')
+      AND o.not_before < %(before)s AND o.updated_at < %(before)s
+    ORDER BY o.created_at
+    LIMIT %(limit)s
+"""
+
+# What a person makes of a message whose fate is not known, or that could not be sent.
+RESOLVE = f"""
+    UPDATE outbox o
+    SET delivery_status = %(status)s, error = %(error)s,
+        attempts = CASE WHEN %(status)s = 'pending' THEN 0 ELSE o.attempts END,
+        seen_message_id = COALESCE(%(seen_message_id)s, o.seen_message_id),
+        not_before = %(now)s, updated_at = %(now)s
+    WHERE o.creator_id = %(creator_id)s AND o.id = %(id)s AND o.delivery_status = ANY(%(from)s)
+    RETURNING {_ITEM}
+"""
+
+PAGE = """
+    SELECT o.id, o.creator_id, o.conversation_id, o.generation_id, o.author, u.name, o.text,
+           o.price_minor, o.currency, o.delivery_status, o.attempts, o.not_before, o.external_id,
+           o.error, o.created_at, o.updated_at
+    FROM outbox o
+    LEFT JOIN users u ON u.id = o.author_user_id
+    WHERE o.creator_id = ANY(%(creator_ids)s) AND o.delivery_status = ANY(%(statuses)s)
+      AND (%(before)s::timestamptz IS NULL OR (o.updated_at, o.id) < (%(before)s, %(before_id)s))
+    ORDER BY o.updated_at DESC, o.id DESC
+    LIMIT %(limit)s
+"""
+
+
 def _read_item(rows: Rows) -> OutboxItem | None:
-    if not rows:
-        return None
-    row = rows[0]
+    return _item(rows[0]) if rows else None
+
+
+def _item(row: tuple[Any, ...]) -> OutboxItem:
     return OutboxItem(
         id=row[0],
         creator_id=row[1],
@@ -85,7 +128,7 @@ def _read_item(rows: Rows) -> OutboxItem | None:
 def _read_recipient(rows: Rows) -> Recipient | None:
     if not rows:
         return None
-    channel, conversation_ref, fan_id, fan_handle, newest, care, mode = rows[0]
+    channel, conversation_ref, fan_id, fan_handle, newest, care, mode, delay, paused = rows[0]
     return Recipient(
         channel,
         conversation_ref,
@@ -94,6 +137,8 @@ def _read_recipient(rows: Rows) -> Recipient | None:
         newest,
         care=None if care is None else Care(care),
         mode=Mode(mode),
+        send_delay_seconds=delay,
+        paused=paused,
     )
 
 
@@ -165,3 +210,80 @@ async def close(
         "now": now,
     }
     return await send(connection, CLOSE, params, _read_changed)
+
+
+async def take_back(
+    connection: Connection, creator_id: UUID, generation_id: UUID
+) -> OutboxItem | None:
+    """Take a message out that nobody has tried to send; None when it is too late."""
+    params = {"creator_id": creator_id, "generation_id": generation_id}
+    return await (await send(connection, TAKE_BACK, params, _read_item)).answer()
+
+
+async def overdue(
+    connection: Connection, creator_id: UUID, before: datetime, limit: int
+) -> tuple[OutboxItem, ...]:
+    """Messages that should have been tried before `before`, in the order of their decisions."""
+    params = {"creator_id": creator_id, "before": before, "limit": limit}
+    sent = await send(connection, OVERDUE, params, lambda rows: tuple(_item(row) for row in rows))
+    return await sent.answer()
+
+
+async def resolve(
+    connection: Connection,
+    creator_id: UUID,
+    item_id: UUID,
+    *,
+    from_statuses: tuple[DeliveryStatus, ...],
+    status: DeliveryStatus,
+    seen_message_id: UUID | None,
+    error: str | None,
+    now: datetime,
+) -> OutboxItem | None:
+    """Leave `uncertain` or `failed` by a person's word; None when it is in neither of these."""
+    params = {
+        "creator_id": creator_id,
+        "id": item_id,
+        "from": [one.value for one in from_statuses],
+        "status": status.value,
+        "seen_message_id": seen_message_id,
+        "error": error,
+        "now": now,
+    }
+    return await (await send(connection, RESOLVE, params, _read_item)).answer()
+
+
+async def any_uncertain(connection: Connection, creator_id: UUID) -> bool:
+    """Whether a message of this creator waits for somebody to say what became of it."""
+    statement = """
+        SELECT 1 FROM outbox
+        WHERE creator_id = %(creator_id)s AND delivery_status = 'uncertain'
+        LIMIT 1
+    """
+    return await (await send(connection, statement, {"creator_id": creator_id}, bool)).answer()
+
+
+_page = records(
+    "id", "creator_id", "conversation_id", "generation_id", "author", "author_name", "text",
+    "price_minor", "currency", "status", "attempts", "not_before", "external_id", "error",
+    "created_at", "updated_at",
+)  # fmt: skip
+
+
+async def page(
+    connection: Connection,
+    creator_ids: list[UUID],
+    statuses: list[DeliveryStatus],
+    *,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[Record]:
+    """Messages in some states, the latest change first."""
+    params = {
+        "creator_ids": creator_ids,
+        "statuses": [status.value for status in statuses],
+        "before": None if before is None else before[0],
+        "before_id": None if before is None else before[1],
+        "limit": limit,
+    }
+    return await (await send(connection, PAGE, params, _page)).answer()

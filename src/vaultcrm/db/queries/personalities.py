@@ -67,3 +67,19 @@ async def add_version(
         "now": now,
     }
     return await (await send(connection, ADD_VERSION, params, bool)).answer()
+
+
+KNOWN_VERSIONS = """
+    SELECT version FROM ai_creator_personalities
+    WHERE creator_id = %(creator_id)s AND version = ANY(%(versions)s)
+"""
+
+
+async def known_versions(
+    connection: Connection, creator_id: UUID, versions: list[int]
+) -> Pending[frozenset[int]]:
+    """Those of some versions that a personality has; version 0 has no row and is none of them."""
+    params = {"creator_id": creator_id, "versions": versions}
+    return await send(
+        connection, KNOWN_VERSIONS, params, lambda rows: frozenset(row[0] for row in rows)
+    )

@@ -25,9 +25,10 @@ SITUATION = """
            EXISTS (SELECT 1 FROM ai_message_generations g
                    WHERE g.creator_id = c.creator_id AND g.conversation_id = c.id
                      AND g.status = 'queued' AND g.stale_at IS NOT NULL),
-           c.revision
+           c.revision, a.config -> 'automatedSending'
     FROM conversations c
     JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
+    LEFT JOIN channel_accounts a ON a.creator_id = c.creator_id AND a.channel = c.channel
     JOIN creators cr ON cr.id = c.creator_id
     CROSS JOIN LATERAL (
         SELECT jsonb_agg(jsonb_build_array(
@@ -138,6 +139,7 @@ def _read_situation(rows: Rows, creator_id: UUID, conversation_id: UUID) -> Situ
         personality=personality,
         stale_drafts=row[30],
         revision=row[31],
+        account_automates=row[32],
     )
 
 

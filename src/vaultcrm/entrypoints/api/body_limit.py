@@ -9,7 +9,7 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vaultcrm.entrypoints.api.problems import MOST_BODY_BYTES, body_too_large
+from vaultcrm.entrypoints.api.problems import body_too_large, most_bytes
 
 
 class BodyLimit:
@@ -25,11 +25,12 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return
+        most = most_bytes(scope["path"])
         declared = _declared_length(scope)
         if declared is None:
-            await self._app(scope, _counted(receive), send)
-        elif declared > MOST_BODY_BYTES:
-            await body_too_large()(scope, receive, send)
+            await self._app(scope, _counted(receive, most), send)
+        elif declared > most:
+            await body_too_large(scope["path"])(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -41,14 +42,14 @@ def _declared_length(scope: Scope) -> int | None:
     return None
 
 
-def _counted(receive: Receive) -> Receive:
+def _counted(receive: Receive, most: int) -> Receive:
     read = 0
 
     async def counting() -> Message:
         nonlocal read
         message = await receive()
         read += len(message.get("body", b""))
-        if read > MOST_BODY_BYTES:
+        if read > most:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return message
 

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from vaultcrm.controls.auth import credential_from_header, require_creator
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import access, directory, idempotency
+from vaultcrm.db.queries import access, creators, idempotency
 from vaultcrm.domain.errors import (
     Conflict,
     FieldProblem,
@@ -19,7 +19,7 @@ from vaultcrm.domain.errors import (
     Unauthenticated,
 )
 from vaultcrm.domain.people import Caller, Credential
-from vaultcrm.workflows.decide_approval import visible_creators
+from vaultcrm.workflows.find_draft import visible_creators
 from vaultcrm.workflows.parts import Parts, Receipt
 
 LONGEST_KEY = 255
@@ -56,7 +56,7 @@ async def creators_asked_for(
     if creator_id is None:
         return await visible_creators(connection, caller)
     require_creator(caller, creator_id)
-    if await (await directory.get_creator(connection, creator_id)).answer() is None:
+    if await (await creators.get_creator(connection, creator_id)).answer() is None:
         raise NotFound("creator")
     return [creator_id]
 

@@ -9,6 +9,7 @@ from psycopg import Error as DatabaseError
 from psycopg_pool import PoolTimeout
 
 from vaultcrm.controls.auth import require_role
+from vaultcrm.db.pending import Record
 from vaultcrm.db.queries import audit
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Role
@@ -21,10 +22,9 @@ from vaultcrm.entrypoints.api.context import (
     parts_of,
 )
 from vaultcrm.entrypoints.api.fields import Line
-from vaultcrm.entrypoints.api.paging import Cursor, Limit, decode_cursor, encode_cursor, page
-from vaultcrm.entrypoints.api.schemas import (
+from vaultcrm.entrypoints.api.paging import Cursor, Limit, Page, Place, listing
+from vaultcrm.entrypoints.api.schemas.control import (
     AuditOut,
-    AuditPage,
     FlagIn,
     FlagOut,
     FlagPage,
@@ -36,6 +36,8 @@ from vaultcrm.workflows.receive_message import accept_webhook
 from vaultcrm.workflows.set_flag import FlagInForce, flags_in_force, set_flag
 
 router = APIRouter()
+
+_AUDIT = listing(AuditOut, id=UUID)
 
 
 @router.get("/api/flags", tags=["Control"])
@@ -80,7 +82,7 @@ async def post_flag(request: Request, body: FlagIn, parts: PartsDep, caller: Cal
     return await once(request, parts, caller.user_id, work)
 
 
-@router.get("/api/audit", tags=["Control"], response_model=AuditPage)
+@router.get("/api/audit", tags=["Control"], response_model=Page[AuditOut])
 async def get_audit(
     parts: PartsDep,
     caller: CallerDep,
@@ -90,19 +92,18 @@ async def get_audit(
 ) -> Response:
     """What happened, the newest first. Entries of the whole installation are for admins."""
     require_role(caller, Role.ADMIN, Role.MANAGER)
-    before = decode_cursor(cursor, UUID)
-    async with parts.pool.connection() as connection:
-        creator_ids = await creators_asked_for(connection, caller, creator_id)
-        if creator_id is None and caller.role is Role.ADMIN:
-            creator_ids.append(NIL)
-        sent = await audit.page(
-            connection,
-            creator_ids,
-            before=None if before is None else before[0],
-            limit=limit + 1,
-        )
-        rows = await sent.answer()
-    return page(AuditOut, rows, limit, lambda row: encode_cursor(row["id"]))
+
+    async def read(before: Place | None, most: int) -> list[Record]:
+        async with parts.pool.connection() as connection:
+            creator_ids = await creators_asked_for(connection, caller, creator_id)
+            if creator_id is None and caller.role is Role.ADMIN:
+                creator_ids.append(NIL)
+            sent = await audit.page(
+                connection, creator_ids, before=before[0] if before else None, limit=most
+            )
+            return await sent.answer()
+
+    return await _AUDIT.page(limit, cursor, read)
 
 
 @router.post("/api/webhooks/{channel}/{creator_handle}", tags=["Webhooks"], status_code=202)

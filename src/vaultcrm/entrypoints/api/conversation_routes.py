@@ -1,17 +1,15 @@
 """Conversations and their messages: read and create, and what a person settles in them."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import directory
+from vaultcrm.db.pending import Connection, Record
+from vaultcrm.db.queries import conversations, fans, messages
 from vaultcrm.db.queries.inbound import Thread
-from vaultcrm.domain.conversation import Care, Mode
+from vaultcrm.domain.conversation import Author, Care, Mode, Sender
 from vaultcrm.domain.errors import Conflict
 from vaultcrm.entrypoints.api.context import (
     CallerDep,
@@ -21,30 +19,46 @@ from vaultcrm.entrypoints.api.context import (
 from vaultcrm.entrypoints.api.paging import (
     Cursor,
     Limit,
-    decode_cursor,
-    encode_cursor,
+    Listing,
+    Page,
+    Place,
+    listing,
     moment,
-    page,
 )
-from vaultcrm.entrypoints.api.schemas import (
+from vaultcrm.entrypoints.api.schemas.conversations import (
     CareIn,
     ConversationIn,
     ConversationOut,
-    ConversationPage,
     MessageIn,
     MessageOut,
-    MessagePage,
     ModeIn,
 )
 from vaultcrm.entrypoints.api.writing import OneCreator, the_one, write_once
-from vaultcrm.workflows.decide_approval import visible_creators
+from vaultcrm.workflows.find_channel import find_channel
+from vaultcrm.workflows.find_draft import visible_creators
 from vaultcrm.workflows.receive_message import store_message
 from vaultcrm.workflows.tend_conversation import Tending, change_care, change_mode
 
 router = APIRouter(prefix="/api", tags=["Conversations"])
 
 
-@router.get("/conversations", response_model=ConversationPage)
+_NEVER = "-infinity"
+
+
+def _moment(text: str) -> datetime | str:
+    """A time out of a cursor; the database's own word for "before all time" passes through."""
+    return text if text == _NEVER else moment(text)
+
+
+_CONVERSATIONS: Listing[Record] = Listing(
+    show=lambda row: ConversationOut.model_construct(**row),
+    place_of=lambda row: (row["last_message_at"] or _NEVER, row["id"]),
+    kinds=(_moment, UUID),
+)
+_MESSAGES = listing(MessageOut, sent_at=moment, id=UUID)
+
+
+@router.get("/conversations", response_model=Page[ConversationOut])
 async def list_conversations(
     parts: PartsDep,
     caller: CallerDep,
@@ -53,29 +67,16 @@ async def list_conversations(
     creator_id: OneCreator = None,
 ) -> Response:
     """Conversations, the latest message first; those without a message come last."""
-    before = decode_cursor(cursor, _moment, UUID)
-    async with parts.pool.connection() as connection:
-        creator_ids = await creators_asked_for(connection, caller, creator_id)
-        sent = await directory.conversations(
-            connection,
-            creator_ids,
-            before=None if before is None else (before[0], before[1]),
-            limit=limit + 1,
-        )
-        rows = await sent.answer()
-    return page(ConversationOut, rows, limit, _conversation_cursor)
 
+    async def read(before: Place | None, most: int) -> list[Record]:
+        async with parts.pool.connection() as connection:
+            creator_ids = await creators_asked_for(connection, caller, creator_id)
+            sent = await conversations.list_conversations(
+                connection, creator_ids, before=before, limit=most
+            )
+            return await sent.answer()
 
-def _conversation_cursor(row: Mapping[str, Any]) -> str:
-    return encode_cursor(row["last_message_at"] or _NEVER, row["id"])
-
-
-def _moment(text: str) -> datetime | str:
-    """A time out of a cursor; the database's own word for "before all time" passes through."""
-    return text if text == _NEVER else moment(text)
-
-
-_NEVER = "-infinity"
+    return await _CONVERSATIONS.page(limit, cursor, read)
 
 
 @router.get("/conversations/{conversation_id}")
@@ -85,7 +86,7 @@ async def get_conversation(
     """One conversation with its fan."""
     async with parts.pool.connection() as connection:
         creator_ids = await visible_creators(connection, caller)
-        sent = await directory.get_conversation(connection, creator_ids, conversation_id)
+        sent = await conversations.get_conversation(connection, creator_ids, conversation_id)
         rows = await sent.answer()
     return ConversationOut(**the_one(rows, "conversation"))
 
@@ -95,12 +96,12 @@ async def add_conversation(
     request: Request, body: ConversationIn, parts: PartsDep, caller: CallerDep
 ) -> Response:
     """Open a conversation with a fan on a channel."""
-    parts.channel(body.channel)
+    await find_channel(parts, body.creator_id, body.channel)
 
-    async def add(connection: Connection) -> dict[str, Any]:
-        fans = await directory.get_fan(connection, [body.creator_id], body.fan_id)
-        fan = the_one(await fans.answer(), "fan")
-        sent = await directory.add_conversation(
+    async def add(connection: Connection) -> Record:
+        known = await fans.get_fan(connection, [body.creator_id], body.fan_id)
+        fan = the_one(await known.answer(), "fan")
+        sent = await conversations.add_conversation(
             connection,
             creator_id=body.creator_id,
             fan_id=body.fan_id,
@@ -112,7 +113,7 @@ async def add_conversation(
         rows = await sent.answer()
         if not rows:
             raise Conflict("There is a conversation with this reference on this channel already.")
-        found = await directory.get_conversation(connection, [body.creator_id], rows[0]["id"])
+        found = await conversations.get_conversation(connection, [body.creator_id], rows[0]["id"])
         return the_one(await found.answer(), "conversation")
 
     return await write_once(request, parts, caller, body.creator_id, ConversationOut, add)
@@ -124,10 +125,10 @@ async def set_mode(
 ) -> Response:
     """What AI does in this conversation by itself: auto, draft_only or off."""
 
-    async def change(connection: Connection) -> dict[str, Any]:
+    async def change(connection: Connection) -> Record:
         tending = Tending(connection, caller, body.creator_id, parts.now())
         await change_mode(tending, conversation_id, body.mode)
-        found = await directory.get_conversation(connection, [body.creator_id], conversation_id)
+        found = await conversations.get_conversation(connection, [body.creator_id], conversation_id)
         return the_one(await found.answer(), "conversation")
 
     return await write_once(
@@ -141,10 +142,10 @@ async def set_care(
 ) -> Response:
     """Stop selling and automation for a fan who needs care, or, as a manager, let them go on."""
 
-    async def change(connection: Connection) -> dict[str, Any]:
+    async def change(connection: Connection) -> Record:
         tending = Tending(connection, caller, body.creator_id, parts.now())
         await change_care(tending, conversation_id, body.care, body.reason)
-        found = await directory.get_conversation(connection, [body.creator_id], conversation_id)
+        found = await conversations.get_conversation(connection, [body.creator_id], conversation_id)
         return the_one(await found.answer(), "conversation")
 
     return await write_once(
@@ -152,7 +153,7 @@ async def set_care(
     )
 
 
-@router.get("/conversations/{conversation_id}/messages", response_model=MessagePage)
+@router.get("/conversations/{conversation_id}/messages", response_model=Page[MessageOut])
 async def list_messages(
     parts: PartsDep,
     caller: CallerDep,
@@ -161,20 +162,18 @@ async def list_messages(
     cursor: Cursor = None,
 ) -> Response:
     """Messages of a conversation, the newest first."""
-    before = decode_cursor(cursor, moment, UUID)
-    async with parts.pool.connection() as connection:
-        creator_ids = await visible_creators(connection, caller)
-        found = await directory.get_conversation(connection, creator_ids, conversation_id)
-        conversation = the_one(await found.answer(), "conversation")
-        sent = await directory.messages(
-            connection,
-            conversation["creator_id"],
-            conversation_id,
-            before=None if before is None else (before[0], before[1]),
-            limit=limit + 1,
-        )
-        rows = await sent.answer()
-    return page(MessageOut, rows, limit, lambda row: encode_cursor(row["sent_at"], row["id"]))
+
+    async def read(before: Place | None, most: int) -> list[Record]:
+        async with parts.pool.connection() as connection:
+            creator_ids = await visible_creators(connection, caller)
+            found = await conversations.get_conversation(connection, creator_ids, conversation_id)
+            conversation = the_one(await found.answer(), "conversation")
+            sent = await messages.list_messages(
+                connection, conversation["creator_id"], conversation_id, before=before, limit=most
+            )
+            return await sent.answer()
+
+    return await _MESSAGES.page(limit, cursor, read)
 
 
 @router.post(
@@ -185,8 +184,8 @@ async def add_message(
 ) -> Response:
     """Store a message that was written elsewhere. A fan's message does what an inbound one does."""
 
-    async def add(connection: Connection) -> dict[str, Any]:
-        found = await directory.get_conversation(connection, [body.creator_id], conversation_id)
+    async def add(connection: Connection) -> Record:
+        found = await conversations.get_conversation(connection, [body.creator_id], conversation_id)
         conversation = the_one(await found.answer(), "conversation")
         await store_message(
             parts,
@@ -196,14 +195,15 @@ async def add_message(
                 conversation["fan_id"],
                 Mode(conversation["mode"]),
                 conversation["care"] and Care(conversation["care"]),
+                is_new=False,
             ),
             creator_id=body.creator_id,
-            sender=body.sender,
+            author=Author.FAN if body.sender is Sender.FAN else Author.IMPORTED,
             reference=body.id,
             text=body.text,
             sent_at=body.sent_at or parts.now(),
         )
-        sent = await directory.message_by_reference(
+        sent = await messages.message_by_reference(
             connection, body.creator_id, conversation_id, body.id
         )
         return the_one(await sent.answer(), "message")

@@ -1,14 +1,13 @@
 """Creators, fans and templates: read and create."""
 
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from vaultcrm.controls.auth import require_role
-from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import directory
+from vaultcrm.db.pending import Connection, Record
+from vaultcrm.db.queries import creators, fans, templates
 from vaultcrm.domain.errors import Conflict
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.people import Role, tier_of
@@ -19,61 +18,59 @@ from vaultcrm.entrypoints.api.context import (
     json_response,
     once,
 )
-from vaultcrm.entrypoints.api.paging import (
-    Cursor,
-    Limit,
-    decode_cursor,
-    encode_cursor,
-    page,
-)
-from vaultcrm.entrypoints.api.schemas import (
+from vaultcrm.entrypoints.api.paging import Cursor, Limit, Page, Place, listing
+from vaultcrm.entrypoints.api.schemas.directory import (
     CreatorIn,
     CreatorOut,
-    CreatorPage,
     DisclosureIn,
     FanIn,
     FanOut,
-    FanPage,
     TemplateIn,
     TemplateOut,
-    TemplatePage,
 )
 from vaultcrm.entrypoints.api.writing import OneCreator, the_one, write_once
-from vaultcrm.workflows.decide_approval import visible_creators
+from vaultcrm.workflows.add_creator import add_creator as add_creator_for
+from vaultcrm.workflows.find_draft import visible_creators
 from vaultcrm.workflows.parts import Receipt
 from vaultcrm.workflows.tend_conversation import Tending, note_disclosure
 
 router = APIRouter(prefix="/api", tags=["Directory"])
 
+_CREATORS = listing(CreatorOut, id=UUID)
+_FANS = listing(FanOut, creator_id=UUID, id=UUID)
+_TEMPLATES = listing(TemplateOut, creator_id=UUID, id=UUID)
 
-@router.get("/creators", response_model=CreatorPage)
+
+@router.get("/creators", response_model=Page[CreatorOut])
 async def list_creators(
     parts: PartsDep, caller: CallerDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Response:
     """The creators that you may act for."""
-    after = decode_cursor(cursor, UUID)
-    async with parts.pool.connection() as connection:
-        sent = await directory.creators(
-            connection,
-            None if caller.all_creators else list(caller.creator_ids),
-            after=None if after is None else after[0],
-            limit=limit + 1,
-        )
-        rows = await sent.answer()
-    return page(CreatorOut, rows, limit, lambda row: encode_cursor(row["id"]))
+
+    async def read(after: Place | None, most: int) -> list[Record]:
+        async with parts.pool.connection() as connection:
+            sent = await creators.list_creators(
+                connection,
+                None if caller.all_creators else list(caller.creator_ids),
+                after=after[0] if after else None,
+                limit=most,
+            )
+            return await sent.answer()
+
+    return await _CREATORS.page(limit, cursor, read)
 
 
 @router.post("/creators", response_model=CreatorOut, status_code=201)
 async def add_creator(
     request: Request, body: CreatorIn, parts: PartsDep, caller: CallerDep
 ) -> Response:
-    """Add a creator."""
-    require_role(caller, Role.ADMIN, Role.MANAGER, Role.SERVICE)
+    """Add a creator, for whom you may act from then on."""
 
     async def work(receipt: Receipt | None) -> Response:
         async with parts.transaction() as connection:
-            creator = await directory.add_creator(
+            creator = await add_creator_for(
                 connection,
+                caller,
                 handle=body.handle,
                 display_name=body.display_name,
                 language=body.language,
@@ -96,7 +93,7 @@ async def add_creator(
     return await once(request, parts, caller.user_id, work)
 
 
-@router.get("/fans", response_model=FanPage)
+@router.get("/fans", response_model=Page[FanOut])
 async def list_fans(
     parts: PartsDep,
     caller: CallerDep,
@@ -105,17 +102,14 @@ async def list_fans(
     creator_id: OneCreator = None,
 ) -> Response:
     """Fans of the creators that you may act for."""
-    after = decode_cursor(cursor, UUID, UUID)
-    async with parts.pool.connection() as connection:
-        creator_ids = await creators_asked_for(connection, caller, creator_id)
-        sent = await directory.fans(
-            connection,
-            creator_ids,
-            after=None if after is None else (after[0], after[1]),
-            limit=limit + 1,
-        )
-        rows = await sent.answer()
-    return page(FanOut, rows, limit, lambda row: encode_cursor(row["creator_id"], row["id"]))
+
+    async def read(after: Place | None, most: int) -> list[Record]:
+        async with parts.pool.connection() as connection:
+            creator_ids = await creators_asked_for(connection, caller, creator_id)
+            sent = await fans.list_fans(connection, creator_ids, after=after, limit=most)
+            return await sent.answer()
+
+    return await _FANS.page(limit, cursor, read)
 
 
 @router.get("/fans/{fan_id}")
@@ -123,7 +117,7 @@ async def get_fan(parts: PartsDep, caller: CallerDep, fan_id: UUID) -> FanOut:
     """One fan."""
     async with parts.pool.connection() as connection:
         creator_ids = await visible_creators(connection, caller)
-        rows = await (await directory.get_fan(connection, creator_ids, fan_id)).answer()
+        rows = await (await fans.get_fan(connection, creator_ids, fan_id)).answer()
     return FanOut(**the_one(rows, "fan"))
 
 
@@ -131,8 +125,8 @@ async def get_fan(parts: PartsDep, caller: CallerDep, fan_id: UUID) -> FanOut:
 async def add_fan(request: Request, body: FanIn, parts: PartsDep, caller: CallerDep) -> Response:
     """Add a fan. The tier follows from the lifetime value."""
 
-    async def add(connection: Connection) -> dict[str, Any]:
-        sent = await directory.add_fan(
+    async def add(connection: Connection) -> Record:
+        sent = await fans.add_fan(
             connection,
             creator_id=body.creator_id,
             handle=body.handle,
@@ -157,16 +151,16 @@ async def disclose(
 ) -> Response:
     """Note that the fan was told that AI helps to write. Nothing is sent by itself before that."""
 
-    async def note(connection: Connection) -> dict[str, Any]:
+    async def note(connection: Connection) -> Record:
         tending = Tending(connection, caller, body.creator_id, parts.now())
         await note_disclosure(tending, fan_id, body.shown_at or tending.now)
-        found = await directory.get_fan(connection, [body.creator_id], fan_id)
+        found = await fans.get_fan(connection, [body.creator_id], fan_id)
         return the_one(await found.answer(), "fan")
 
     return await write_once(request, parts, caller, body.creator_id, FanOut, note, status=200)
 
 
-@router.get("/templates", response_model=TemplatePage)
+@router.get("/templates", response_model=Page[TemplateOut])
 async def list_templates(
     parts: PartsDep,
     caller: CallerDep,
@@ -175,17 +169,14 @@ async def list_templates(
     creator_id: OneCreator = None,
 ) -> Response:
     """Message templates, by creator, category and name."""
-    after = decode_cursor(cursor, UUID, UUID)
-    async with parts.pool.connection() as connection:
-        creator_ids = await creators_asked_for(connection, caller, creator_id)
-        sent = await directory.templates(
-            connection,
-            creator_ids,
-            limit + 1,
-            after=None if after is None else (after[0], after[1]),
-        )
-        rows = await sent.answer()
-    return page(TemplateOut, rows, limit, lambda row: encode_cursor(row["creator_id"], row["id"]))
+
+    async def read(after: Place | None, most: int) -> list[Record]:
+        async with parts.pool.connection() as connection:
+            creator_ids = await creators_asked_for(connection, caller, creator_id)
+            sent = await templates.list_templates(connection, creator_ids, most, after=after)
+            return await sent.answer()
+
+    return await _TEMPLATES.page(limit, cursor, read)
 
 
 @router.post("/templates", response_model=TemplateOut, status_code=201)
@@ -195,8 +186,8 @@ async def add_template(
     """Add a message template."""
     require_role(caller, Role.MANAGER, Role.ADMIN, Role.SERVICE)
 
-    async def add(connection: Connection) -> dict[str, Any]:
-        sent = await directory.add_template(
+    async def add(connection: Connection) -> Record:
+        sent = await templates.add_template(
             connection,
             creator_id=body.creator_id,
             name=body.name,

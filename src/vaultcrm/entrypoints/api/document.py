@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 
 from vaultcrm.entrypoints.api.context import LONGEST_KEY
 from vaultcrm.entrypoints.api.problems import MEDIA_TYPE
-from vaultcrm.entrypoints.api.schemas import Problem
+from vaultcrm.entrypoints.api.schemas.problems import Problem
 
 _API = "/api/"
 _WEBHOOKS = "/api/webhooks/"
@@ -31,7 +31,12 @@ _SPECIAL: Mapping[str, tuple[HTTPStatus, ...]] = {
         HTTPStatus.BAD_GATEWAY,
         HTTPStatus.GATEWAY_TIMEOUT,
     ),
+    "/api/ai/ab-tests": (HTTPStatus.FORBIDDEN,),
+    "/api/ai/metrics": (HTTPStatus.FORBIDDEN,),
+    "/api/alerts": (HTTPStatus.FORBIDDEN,),
     "/api/audit": (HTTPStatus.FORBIDDEN,),
+    "/api/event-endpoints": (HTTPStatus.FORBIDDEN,),
+    "/api/event-deliveries": (HTTPStatus.FORBIDDEN,),
 }
 _TOKEN = {"type": "http", "scheme": "bearer", "description": "vaultcrm token create prints one"}
 _IDEMPOTENCY_KEY = {

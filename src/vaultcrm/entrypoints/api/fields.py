@@ -4,7 +4,7 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 LONGEST_TEXT = 10_000
@@ -64,6 +64,15 @@ Text = Annotated[
 
 FreeText = Annotated[str, StringConstraints(max_length=LONGEST_TEXT), AfterValidator(_storable)]
 """A text that may be empty."""
+
+Minor = Annotated[int, Field(ge=0, le=10**12)]
+"""An amount of money in minor units."""
+
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+"""ISO 4217."""
+
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+"""ISO 639-1."""
 
 
 class Schema(BaseModel):

@@ -2,9 +2,11 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from operator import itemgetter
+from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Query
@@ -18,6 +20,17 @@ Limit = Annotated[int, Query(ge=1, le=200, description="items a page")]
 Cursor = Annotated[
     str | None, Query(max_length=300, description="nextCursor of the page before this one")
 ]
+Place = tuple[Any, ...]
+"""Where a row stands in its list: the values that the list is sorted by."""
+Item = TypeVar("Item")
+Row = TypeVar("Row")
+
+
+class Page(Schema, Generic[Item]):
+    """A part of a list. `nextCursor` asks for the next part and is null on the last one."""
+
+    items: list[Item]
+    next_cursor: str | None
 
 
 def encode_cursor(*values: UUID | datetime | int | str) -> str:
@@ -55,18 +68,44 @@ def place(text: str) -> int:
     return number
 
 
-def page(
-    schema: type[Schema],
-    rows: Sequence[Mapping[str, Any]],
-    limit: int,
-    cursor_of: Callable[[Mapping[str, Any]], str],
-) -> Response:
-    """A page of at most `limit` rows; `rows` holds one more when there is a next page."""
-    shown = rows[:limit]
-    # Rows hold plain texts where a schema names an enumeration: the database has checked them.
-    items = [
-        schema.model_construct(**row).model_dump(by_alias=True, warnings=False) for row in shown
-    ]
-    more = len(rows) > limit
-    body = to_json({"items": items, "nextCursor": cursor_of(shown[-1]) if more else None})
-    return Response(body, media_type="application/json")
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[Row]):
+    """One list: how a row is shown, where it stands, and how its place is read from a cursor."""
+
+    show: Callable[[Row], Schema]
+    place_of: Callable[[Row], Place]
+    kinds: tuple[Callable[[str], Any], ...]
+
+    async def page(
+        self,
+        limit: int,
+        cursor: str | None,
+        read: Callable[[Place | None, int], Awaitable[Sequence[Row]]],
+    ) -> Response:
+        """A page of at most `limit` rows.
+
+        `read` is given the place that the page begins behind, None for the first one, and how many
+        rows it may bring: one more than are shown, which tells whether there is a next page.
+        Raises InvalidInput for a cursor that no page of this list gave out.
+        """
+        rows = await read(decode_cursor(cursor, *self.kinds), limit + 1)
+        shown = rows[:limit]
+        items = [self.show(row).model_dump(by_alias=True, warnings=False) for row in shown]
+        more = len(rows) > limit
+        following = encode_cursor(*self.place_of(shown[-1])) if more else None
+        return Response(
+            to_json({"items": items, "nextCursor": following}), media_type="application/json"
+        )
+
+
+def listing(schema: type[Schema], **places: Callable[[str], Any]) -> Listing[Mapping[str, Any]]:
+    """A list of records that is sorted by some of their fields; says how each is read again."""
+    get = itemgetter(*places)
+    one = len(places) == 1
+    return Listing(
+        # Records hold plain texts where a schema names an enumeration: the database has checked
+        # them.
+        show=lambda row: schema.model_construct(**row),
+        place_of=lambda row: (get(row),) if one else get(row),
+        kinds=tuple(places.values()),
+    )

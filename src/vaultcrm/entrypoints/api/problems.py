@@ -13,10 +13,14 @@ from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
 from vaultcrm.domain import errors
+from vaultcrm.domain.conversation import Message
+from vaultcrm.entrypoints.api.schemas.problems import NewMessageOut
 
 PROBLEM_TYPE = "/problems/"
 MEDIA_TYPE = "application/problem+json"
 MOST_BODY_BYTES = 1_000_000
+MOST_BYTES: Mapping[str, int] = {"/api/import": 32_000_000}
+"""Paths that take more than `MOST_BODY_BYTES`."""
 LONGEST_ECHO = 200
 UNREADABLE = "is not valid JSON in UTF-8"
 
@@ -79,18 +83,35 @@ def problem_of(error: errors.VaultError) -> JSONResponse:
         members["currentStatus"] = error.status
         members["decidedBy"] = error.decided_by
         members["decidedAt"] = _iso(error.decided_at)
+    if isinstance(error, errors.ThreadMovedOn):
+        members["newMessages"] = [_new_message(message) for message in error.messages]
     return problem(status_of(error), error.slug, str(error), headers=headers, **members)
+
+
+def _new_message(message: Message) -> dict[str, Any]:
+    return NewMessageOut(
+        id=message.id,
+        sender=message.sender,
+        author=message.author,
+        text=message.text,
+        sent_at=message.sent_at,
+    ).model_dump(mode="json", by_alias=True)
 
 
 def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
-def body_too_large() -> JSONResponse:
+def most_bytes(path: str) -> int:
+    """The longest body that a path takes."""
+    return MOST_BYTES.get(path, MOST_BODY_BYTES)
+
+
+def body_too_large(path: str) -> JSONResponse:
     return problem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "body-too-large",
-        f"A request may send at most {MOST_BODY_BYTES:,} bytes.",
+        f"A request to {path[:LONGEST_ECHO]} may send at most {most_bytes(path):,} bytes.",
     )
 
 
@@ -114,7 +135,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return body_too_large()
+            return body_too_large(request.url.path)
         if error.status_code == HTTPStatus.BAD_REQUEST:
             return problem_of(errors.InvalidInput(errors.FieldProblem("body", UNREADABLE)))
         status = HTTPStatus(error.status_code)

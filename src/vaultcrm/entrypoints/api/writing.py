@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from vaultcrm.controls.auth import require_creator
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import directory
+from vaultcrm.db.queries import creators
 from vaultcrm.domain.errors import NotFound
 from vaultcrm.domain.people import Caller
 from vaultcrm.entrypoints.api.context import json_response, once
@@ -39,7 +39,7 @@ async def write_once(
 
     async def work(receipt: Receipt | None) -> Response:
         async with parts.transaction() as connection:
-            if await (await directory.get_creator(connection, creator_id)).answer() is None:
+            if await (await creators.get_creator(connection, creator_id)).answer() is None:
                 raise NotFound("creator")
             answer = schema(**await write(connection)).model_dump_json(by_alias=True)
             if receipt is not None:

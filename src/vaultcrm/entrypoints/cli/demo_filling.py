@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable, Iterator
 
-from vaultcrm.db.queries import access, directory, generations
+from vaultcrm.db.queries import access, conversations, creators, queue, templates
+from vaultcrm.db.queries.queue import Selection
 from vaultcrm.domain.errors import Conflict, DrafterError, LimitExceeded
-from vaultcrm.domain.people import Caller, Credential, Role
+from vaultcrm.domain.people import SYSTEM_USER_ID, Caller, Credential, Role
 from vaultcrm.entrypoints.cli.demo_world.build import build_world
 from vaultcrm.entrypoints.cli.demo_world.world import DemoPersonality, DemoTemplate, DemoWorld
 from vaultcrm.workflows.change_personality import change_personality
@@ -83,13 +84,13 @@ async def _demo_user(parts: Parts) -> Caller:
 async def _has_drafts(parts: Parts) -> bool:
     async with parts.pool.connection() as connection:
         creator_ids = await access.all_creator_ids(connection)
-        sent = await generations.queue_page(connection, creator_ids, limit=1)
-        return bool(await sent.answer())
+        selection = Selection(tuple(creator_ids), SYSTEM_USER_ID)
+        return bool(await queue.page(connection, selection, now=parts.now(), limit=1))
 
 
 async def _add_creator(parts: Parts, caller: Caller, demo: DemoPersonality) -> None:
     async with parts.pool.connection() as connection:
-        await directory.add_creator(
+        await creators.add_creator(
             connection,
             handle=demo.creator_handle,
             display_name=demo.display_name,
@@ -97,7 +98,7 @@ async def _add_creator(parts: Parts, caller: Caller, demo: DemoPersonality) -> N
             region=demo.region,
             now=parts.now(),
         )
-        sent = await directory.creator_by_handle(connection, demo.creator_handle)
+        sent = await creators.creator_by_handle(connection, demo.creator_handle)
         creator = await sent.answer()
     assert creator is not None  # noqa: S101 -- it was found or made just now
     await change_personality(
@@ -117,10 +118,10 @@ async def _add_creator(parts: Parts, caller: Caller, demo: DemoPersonality) -> N
 
 async def _add_template(parts: Parts, template: DemoTemplate) -> None:
     async with parts.pool.connection() as connection:
-        sent = await directory.creator_by_handle(connection, template.creator_handle)
+        sent = await creators.creator_by_handle(connection, template.creator_handle)
         creator = await sent.answer()
         assert creator is not None  # noqa: S101 -- every template is of a creator of the world
-        await directory.add_template(
+        await templates.add_template(
             connection,
             creator_id=creator.id,
             name=template.name,
@@ -147,7 +148,7 @@ async def _draft(parts: Parts, caller: Caller, world: DemoWorld, say: Say) -> No
     """Ask the real pipeline; a demo without a working model still has everything else."""
     for creator_handle, fan_handle, generation_type in world.waiting:
         async with parts.pool.connection() as connection:
-            sent = await directory.conversation_of(connection, creator_handle, fan_handle)
+            sent = await conversations.conversation_of(connection, creator_handle, fan_handle)
             found = await sent.answer()
         if not found:
             continue

@@ -33,7 +33,7 @@ def generate(
 ) -> None:
     """Draft a message, and say what happens to it next."""
     from vaultcrm.bootstrap import open_parts
-    from vaultcrm.db.queries import access, directory
+    from vaultcrm.db.queries import access, conversations
     from vaultcrm.entrypoints.api.ai_routes import encode_generation
     from vaultcrm.workflows.generate_message import GenerateRequest, generate_message
 
@@ -43,7 +43,7 @@ def generate(
         async with open_parts(settings) as parts:
             async with parts.pool.connection() as connection:
                 creator_ids = await access.all_creator_ids(connection)
-                sent = await directory.get_conversation(connection, creator_ids, conversation)
+                sent = await conversations.get_conversation(connection, creator_ids, conversation)
                 found = await sent.answer()
             if not found:
                 raise NotFound("conversation")

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form
 from fastapi.responses import Response
 
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import console, directory, generations, situations
+from vaultcrm.db.queries import console, conversations, generations, situations
 from vaultcrm.domain.conversation import Mode
 from vaultcrm.domain.errors import (
     AiDisabled,
@@ -33,7 +33,7 @@ from vaultcrm.entrypoints.web.pages import page, redirect
 from vaultcrm.entrypoints.web.sessions import FormSessionDep
 from vaultcrm.entrypoints.web.thread import Bubble, bubbles
 from vaultcrm.pipeline.context import engagement_score
-from vaultcrm.workflows.decide_approval import visible_creators
+from vaultcrm.workflows.find_draft import visible_creators
 from vaultcrm.workflows.generate_message import GenerateRequest, generate_message
 from vaultcrm.workflows.parts import Parts
 from vaultcrm.workflows.tend_conversation import Tending, change_mode, note_disclosure
@@ -143,7 +143,7 @@ async def switch_mode(
 async def _find(parts: Parts, caller: Caller, conversation_id: UUID) -> Record:
     async with parts.pool.connection() as connection:
         creator_ids = await visible_creators(connection, caller)
-        sent = await directory.get_conversation(connection, creator_ids, conversation_id)
+        sent = await conversations.get_conversation(connection, creator_ids, conversation_id)
         rows = await sent.answer()
     if not rows:
         raise NotFound("conversation")
@@ -161,7 +161,7 @@ async def _conversations(
     """A page of conversations, and where the next one begins."""
     before = decode_cursor(cursor, _moment, UUID)
     async with parts.pool.connection() as connection:
-        sent = await directory.conversations(
+        sent = await conversations.list_conversations(
             connection,
             list(desk.creators),
             before=None if before is None else (before[0], before[1]),

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated
@@ -27,12 +26,12 @@ from vaultcrm.entrypoints.web.pages import page, redirect
 from vaultcrm.entrypoints.web.sessions import FormSessionDep
 from vaultcrm.entrypoints.web.thread import Bubble, bubbles
 from vaultcrm.pipeline.context import engagement_score
-from vaultcrm.workflows.decide_approval import DecisionRequest, claim, decide_approval
+from vaultcrm.workflows.decide_approval import DecisionRequest, decide_approval
 from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.work_queue import claim
 
 router = APIRouter()
 
-CLAIM_LEASE = timedelta(minutes=5)
 CARDS = 50
 TAIL = 6
 """Messages that are shown above a draft."""
@@ -110,9 +109,10 @@ async def queue(
 
 async def _hold(parts: Parts, desk: Desk, card: QueueCard) -> bool:
     try:
-        return await claim(parts, desk.caller, card.id, CLAIM_LEASE) is not None
+        await claim(parts, desk.caller, card.id)
     except Conflict:
         return False
+    return True
 
 
 @router.post("/queue/{generation_id}")
@@ -202,7 +202,7 @@ async def _open(parts: Parts, desk: Desk, generation_id: UUID) -> Opened:
     creator_id = await _creator_with_ai(parts, desk, generation_id)
     conflict = None
     try:
-        await claim(parts, desk.caller, generation_id, CLAIM_LEASE)
+        await claim(parts, desk.caller, generation_id)
     except Conflict as first:
         conflict = first
     async with parts.pool.connection() as connection:

@@ -12,13 +12,13 @@ from fastapi import Depends, Form, Request
 from fastapi.responses import Response
 
 from vaultcrm.controls.auth import hash_token, new_token, read_sign_in_token
+from vaultcrm.controls.secrets import installation_key
 from vaultcrm.db.queries import access, audit
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import Forbidden, Unauthenticated
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Caller, Credential, Role
 from vaultcrm.entrypoints.api.context import parts_of
-from vaultcrm.workflows.manage_people import signing_key
 from vaultcrm.workflows.parts import Parts
 
 COOKIE = "vaultcrm_session"
@@ -73,8 +73,12 @@ FormSessionDep = Annotated[Session, Depends(form_session)]
 
 def _csrf_token(parts: Parts, token_hash: bytes) -> str:
     """HMAC-SHA256 over the session's hash: good for this session and no longer."""
-    key = signing_key(parts.settings.vaultcrm_home)
+    key = _key(parts)
     return hmac.new(key, b"csrf:" + token_hash, hashlib.sha256).hexdigest()
+
+
+def _key(parts: Parts) -> bytes:
+    return installation_key(parts.settings.vaultcrm_home, parts.settings.vaultcrm_secret_key)
 
 
 def _require_our_origin(request: Request) -> None:
@@ -101,7 +105,7 @@ async def sign_in(parts: Parts, token: str, previous: str | None) -> str:
     `previous` is the secret of the session that it replaces. Raises Unauthenticated for a link
     that is wrong, too old, or of somebody who may not sign in any more.
     """
-    user_id = read_sign_in_token(token, signing_key(parts.settings.vaultcrm_home))
+    user_id = read_sign_in_token(token, _key(parts))
     secret, now = new_token(), parts.now()
     async with parts.transaction() as connection:
         sent = await access.find_caller(connection, Credential(user_id=user_id), now)

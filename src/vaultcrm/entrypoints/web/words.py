@@ -139,6 +139,13 @@ ACTIONS: Mapping[AuditAction, str] = {
     AuditAction.TOKEN_CREATED: "made an API token",
     AuditAction.SIGNED_IN: "signed in",
     AuditAction.IMPORTED: "imported conversations",
+    AuditAction.EVENT_ENDPOINT_ADDED: "added an endpoint for events",
+    AuditAction.EVENT_ENDPOINT_DISABLED: "disabled an endpoint for events",
+    AuditAction.EVENT_ENDPOINT_TESTED: "tried an endpoint for events",
+    AuditAction.EVENT_RETRIED: "sent an event again",
+    AuditAction.AB_TEST_ADDED: "added an A/B test",
+    AuditAction.AB_TEST_CHANGED: "started or ended an A/B test",
+    AuditAction.ALERT_ACKNOWLEDGED: "acknowledged an alert",
 }
 
 STAGES: Mapping[RolloutStage, str] = {

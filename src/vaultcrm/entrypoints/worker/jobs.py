@@ -10,13 +10,23 @@ from uuid import UUID
 from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision, RetryStrategy
 from procrastinate.jobs import Job
 
-from vaultcrm.db.jobs import ANSWER_FAN, DELIVER_MESSAGE, FAN_REACTS, PROCESS_INBOUND
-from vaultcrm.domain.generation import DeliveryStatus
+from vaultcrm.db.jobs import (
+    ANSWER_FAN,
+    DELIVER_EVENTS,
+    DELIVER_MESSAGE,
+    EVENTS_QUEUE,
+    FAN_REACTS,
+    PROCESS_INBOUND,
+)
+from vaultcrm.domain.generation import DeliveryStatus, GenerationType
 from vaultcrm.workflows.answer_fan import answer_fan
+from vaultcrm.workflows.deliver_events import deliver_events, deliver_overdue
 from vaultcrm.workflows.deliver_message import Delivery, deliver_message
 from vaultcrm.workflows.parts import Parts
 from vaultcrm.workflows.receive_message import process_webhook
+from vaultcrm.workflows.recover import recover_lost_work
 from vaultcrm.workflows.simulate_fan import fan_opens, fan_reacts
+from vaultcrm.workflows.work_queue import escalate
 
 PATIENCE = RetryStrategy(max_attempts=12, exponential_wait=2)
 """2, 4, 8 … seconds, over two hours in all."""
@@ -64,12 +74,25 @@ def register_jobs(app: App, parts: Parts) -> None:
         await process_webhook(parts, UUID(creator_id), UUID(row_id))
 
     @app.task(name=ANSWER_FAN, retry=PATIENCE)
-    async def answer(creator_id: str, conversation_id: str) -> None:
-        await answer_fan(parts, UUID(creator_id), UUID(conversation_id))
+    async def answer(creator_id: str, conversation_id: str, generation_type: str) -> None:
+        await answer_fan(
+            parts, UUID(creator_id), UUID(conversation_id), GenerationType(generation_type)
+        )
 
     @app.task(name=FAN_REACTS, retry=PATIENCE)
     async def reacts(creator_id: str, item_id: str) -> None:
         await fan_reacts(parts, UUID(creator_id), UUID(item_id))
+
+    @app.task(name=DELIVER_EVENTS, queue=EVENTS_QUEUE, retry=InPlace())
+    async def tell(creator_id: str, event_id: str) -> None:
+        again_at = await deliver_events(parts, UUID(creator_id), UUID(event_id))
+        if again_at is not None:
+            raise NotYet(again_at)
+
+    @app.periodic(cron="* * * * *", periodic_id="overdue_events")
+    @app.task(name="deliver_overdue_events", queue=EVENTS_QUEUE)
+    async def tell_overdue(timestamp: int) -> None:
+        await deliver_overdue(parts)
 
     @app.periodic(cron="* * * * *", periodic_id="rescue")
     @app.task(name="rescue_stalled_jobs", pass_context=True)
@@ -78,6 +101,16 @@ def register_jobs(app: App, parts: Parts) -> None:
         stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS)
         for job in stalled:
             await manager.retry_job(job)
+
+    @app.periodic(cron="* * * * *", periodic_id="escalate")
+    @app.task(name="escalate_waiting_drafts")
+    async def escalate_drafts(timestamp: int) -> None:
+        await escalate(parts)
+
+    @app.periodic(cron="* * * * *", periodic_id="recover")
+    @app.task(name="recover_lost_work")
+    async def recover(timestamp: int) -> None:
+        await recover_lost_work(parts)
 
     if parts.settings.simulated_fans:
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from vaultcrm.domain.channels import SendErrorKind, SendResult, SendStatus
@@ -22,10 +23,15 @@ LONGEST_ASKED_SECONDS = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What was decided: exactly this text and price, in this conversation, over this channel."""
+    """What was decided: exactly this text, price and media, to this fan, over this channel.
+
+    `conversation_ref` and `fan_handle` are the platform's names for where it goes.
+    """
 
     conversation_id: UUID
     channel: str
+    conversation_ref: str
+    fan_handle: str
     text: str
     price: Money | None
     media_ids: tuple[str, ...] = ()
@@ -37,6 +43,8 @@ def bound_hash(recipe: Recipe) -> bytes:
     parts = [
         str(recipe.conversation_id),
         recipe.channel,
+        recipe.conversation_ref,
+        recipe.fan_handle,
         recipe.text,
         price,
         list(recipe.media_ids),
@@ -52,9 +60,9 @@ def outbox_item(
     author: Author,
     author_user_id: UUID | None,
     seen_message_id: UUID | None,
-    now: datetime,
+    not_before: datetime,
 ) -> OutboxItem:
-    """The message to send, bound to the recipe."""
+    """The message to send, bound to the recipe; it leaves at `not_before` or later."""
     return OutboxItem(
         id=new_id(),
         creator_id=creator_id,
@@ -67,53 +75,81 @@ def outbox_item(
         media_ids=recipe.media_ids,
         bound_hash=bound_hash(recipe),
         seen_message_id=seen_message_id,
-        not_before=now,
+        not_before=not_before,
     )
 
 
-def check_price(price: Money | None, least: Money | None, greatest: Money | None) -> None:
+def check_price(
+    price: Money | None, least: Money | None, greatest: Money | None, field: str = "price"
+) -> None:
     """Raise InvalidInput when a channel does not take a price: its amount or its currency."""
     if price is None:
         return
     for bound in (least, greatest):
         if bound is not None and bound.currency != price.currency:
             raise InvalidInput(
-                FieldProblem("price", f"this channel takes prices in {bound.currency}")
+                FieldProblem(field, f"this channel takes prices in {bound.currency}")
             )
     for bound, word, wrong in (
         (least, "at least", least is not None and price.minor < least.minor),
         (greatest, "at most", greatest is not None and price.minor > greatest.minor),
     ):
         if wrong:
-            raise InvalidInput(FieldProblem("price", f"this channel takes {word} {bound}"))
+            raise InvalidInput(FieldProblem(field, f"this channel takes {word} {bound}"))
 
 
-def reason_not_to_send(item: OutboxItem, recipient: Recipient | None) -> str | None:
-    """Why a message must not leave although its turn has come; None when it may.
+class Hold(StrEnum):
+    """Why a message must not leave although its turn has come."""
 
-    What is sent is compared with what was decided. An automatic message is held back when the fan
-    has written since, for nobody has looked at it with the new message in view, and where the
-    conversation's mode was changed. Where the fan needs care, nothing is sold and nothing goes by
-    itself, whatever was decided before.
+    GONE = "the conversation is gone"
+    DIFFERS = "it differs from what was decided"
+    SELLING_STOPPED = "selling is stopped in this conversation"
+    AUTOMATION_STOPPED = "automatic messages are stopped in this conversation"
+    NOT_AUTOMATIC = "the conversation is not automatic any more"
+    MOVED_ON = "the fan has written since it was decided"
+
+
+_DRAFTED = frozenset({Author.AI_AUTOMATIC, Author.AI_APPROVED})
+
+
+def reason_not_to_send(item: OutboxItem, recipient: Recipient | None) -> Hold | None:
+    """Why a message must not leave; None when it may.
+
+    What is sent is compared with what was decided. A draft is held back when the fan has written
+    since somebody, or the policy, decided on it, for that was decided without the new message in
+    view; an automatic one also where the conversation's mode was changed. Where the fan needs care,
+    nothing is sold and nothing goes by itself, whatever was decided before.
     """
     if recipient is None:
-        return "the conversation is gone"
-    recipe = Recipe(item.conversation_id, recipient.channel, item.text, item.price, item.media_ids)
-    if bound_hash(recipe) != item.bound_hash:
-        return "it differs from what was decided"
+        return Hold.GONE
+    if bound_hash(recipe_of(item, recipient)) != item.bound_hash:
+        return Hold.DIFFERS
     if recipient.care is not None and item.price is not None:
-        return "selling is stopped in this conversation"
+        return Hold.SELLING_STOPPED
     if recipient.care is not None and item.author is Author.AI_AUTOMATIC:
-        return "automatic messages are stopped in this conversation"
+        return Hold.AUTOMATION_STOPPED
     if recipient.mode is not Mode.AUTO and item.author is Author.AI_AUTOMATIC:
-        return "the conversation is not automatic any more"
+        return Hold.NOT_AUTOMATIC
     if (
-        item.author is Author.AI_AUTOMATIC
+        item.author in _DRAFTED
         and recipient.newest_fan_message_id is not None
         and recipient.newest_fan_message_id != item.seen_message_id
     ):
-        return "the fan has written since it was drafted"
+        return Hold.MOVED_ON
     return None
+
+
+def recipe_of(item: OutboxItem, recipient: Recipient) -> Recipe:
+    """What would leave now."""
+    return Recipe(
+        item.conversation_id,
+        recipient.channel,
+        recipient.conversation_ref,
+        recipient.fan_handle,
+        item.text,
+        item.price,
+        item.media_ids,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,146 @@
+"""The kinds of accounts that a creator can connect."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from vaultcrm.adapters.channels import chatwoot, fanvue, telegram
+from vaultcrm.adapters.channels.accounts import Kind, Renewal, Setting
+from vaultcrm.adapters.channels.webhook import WebhookChannel
+from vaultcrm.domain.channels import Channel
+from vaultcrm.domain.errors import FieldProblem, InvalidInput
+
+_BASE_URL = Setting("baseUrl", "another address of the platform", required=False)
+
+
+def _webhook(values: Mapping[str, Any], renewal: Renewal) -> Channel:
+    return WebhookChannel(_text(values, "secret"), _text(values, "targetUrl"))
+
+
+WEBHOOK = Kind(
+    "webhook",
+    "the generic webhook",
+    (
+        Setting("secret", "whsec_… and at least 24 bytes in base64, the same on both sides", True),
+        Setting("targetUrl", "where messages to send are posted", required=False),
+    ),
+    _webhook,
+)
+
+
+def _telegram(values: Mapping[str, Any], renewal: Renewal) -> Channel:
+    return telegram.TelegramChannel(
+        bot_token=_text(values, "botToken"),
+        webhook_secret=_text(values, "webhookSecret"),
+        base_url=_text(values, "baseUrl") or telegram.BASE_URL,
+    )
+
+
+TELEGRAM = Kind(
+    "telegram",
+    "Telegram",
+    (
+        Setting("botToken", "the token that BotFather gave", True),
+        Setting("webhookSecret", "the secret that the webhook is registered with", True),
+        _BASE_URL,
+    ),
+    _telegram,
+)
+
+
+def _chatwoot(values: Mapping[str, Any], renewal: Renewal) -> Channel:
+    return chatwoot.ChatwootChannel(
+        account_id=_number(values, "accountId"),
+        inbox_id=_number(values, "inboxId"),
+        api_access_token=_text(values, "apiAccessToken"),
+        webhook_secret=_text(values, "webhookSecret"),
+        base_url=_text(values, "baseUrl") or chatwoot.BASE_URL,
+    )
+
+
+CHATWOOT = Kind(
+    "chatwoot",
+    "Chatwoot",
+    (
+        Setting("accountId", "the number of the account, as in its address"),
+        Setting("inboxId", "the number of the API inbox"),
+        Setting("apiAccessToken", "the access token of an agent who is in that inbox", True),
+        Setting("webhookSecret", "the secret that Chatwoot shows beside the webhook", True),
+        _BASE_URL,
+    ),
+    _chatwoot,
+)
+
+
+def _fanvue(values: Mapping[str, Any], renewal: Renewal) -> Channel:
+    async def save_tokens(tokens: fanvue.FanvueTokens) -> None:
+        await renewal.save(
+            {
+                "accessToken": tokens.access,
+                "refreshToken": tokens.refresh,
+                "expiresAt": tokens.expires_at.isoformat(),
+            }
+        )
+
+    async def load_tokens() -> fanvue.FanvueTokens:
+        return _tokens(await renewal.load())
+
+    return fanvue.FanvueChannel(
+        webhook_secret=_text(values, "webhookSecret"),
+        creator_uuid=_text(values, "creatorUuid"),
+        client_id=_text(values, "clientId"),
+        client_secret=_text(values, "clientSecret"),
+        tokens=_tokens(values),
+        save_tokens=save_tokens,
+        load_tokens=load_tokens,
+        for_agency=values.get("forAgency") in {True, "true", "yes"},
+        base_url=_text(values, "baseUrl") or fanvue.API_URL,
+        token_url=_text(values, "tokenUrl") or fanvue.TOKEN_URL,
+    )
+
+
+def _tokens(values: Mapping[str, Any]) -> fanvue.FanvueTokens:
+    try:
+        expires_at = datetime.fromisoformat(_text(values, "expiresAt"))
+    except ValueError:
+        raise InvalidInput(
+            FieldProblem("expiresAt", "is not a time such as 2026-11-01T10:00:00Z")
+        ) from None
+    return fanvue.FanvueTokens(
+        access=_text(values, "accessToken"),
+        refresh=_text(values, "refreshToken"),
+        expires_at=expires_at,
+    )
+
+
+FANVUE = Kind(
+    "fanvue",
+    "Fanvue",
+    (
+        Setting("creatorUuid", "the creator's id on Fanvue"),
+        Setting("clientId", "the app's client id"),
+        Setting("clientSecret", "the app's client secret", True),
+        Setting("webhookSecret", "the secret that signs the app's webhooks", True),
+        Setting("accessToken", "the access token of the sign-in", True),
+        Setting("refreshToken", "the refresh token that came with it", True),
+        Setting("expiresAt", "when the access token ends, as 2026-11-01T10:00:00Z", True),
+        Setting("forAgency", "yes when an agency's account acts for the creator", required=False),
+        _BASE_URL,
+        Setting("tokenUrl", "another address for renewing tokens", required=False),
+    ),
+    _fanvue,
+)
+
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (WEBHOOK, TELEGRAM, FANVUE, CHATWOOT)}
+
+
+def _text(values: Mapping[str, Any], name: str) -> str:
+    return str(values.get(name) or "").strip()
+
+
+def _number(values: Mapping[str, Any], name: str) -> int:
+    try:
+        return int(_text(values, name))
+    except ValueError:
+        raise InvalidInput(FieldProblem(name, "is not a number")) from None

@@ -1,0 +1,141 @@
+"""Alerts: at most one open of each kind and subject, raised, cleared and acknowledged."""
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from vaultcrm.db.pending import Connection, Pending, Record, records, run, send
+from vaultcrm.domain.alerts import INSTALLATION, AlertKind, Severity, creator_subject
+from vaultcrm.domain.ids import new_id
+
+RAISE = """
+    INSERT INTO alerts (id, kind, subject, severity, message, details, raised_at)
+    VALUES (%(id)s, %(kind)s, %(subject)s, %(severity)s, %(message)s, %(details)s::jsonb, %(now)s)
+    ON CONFLICT (kind, subject) WHERE cleared_at IS NULL DO NOTHING
+    RETURNING id
+"""
+
+
+async def raise_alert(
+    connection: Connection,
+    kind: AlertKind,
+    severity: Severity,
+    message: str,
+    details: dict[str, Any],
+    now: datetime,
+    *,
+    subject: str = INSTALLATION,
+) -> Pending[bool]:
+    """Open an alert; the answer is False, and nothing is changed, when one is open already.
+
+    `message` is a sentence that says what to do; `details` hold no message text of fans.
+    """
+    params = {
+        "id": new_id(),
+        "kind": kind.value,
+        "subject": subject,
+        "severity": severity.value,
+        "message": message,
+        "details": json.dumps(details),
+        "now": now,
+    }
+    return await send(connection, RAISE, params, bool)
+
+
+CLEAR = """
+    UPDATE alerts SET cleared_at = %(now)s
+    WHERE kind = %(kind)s AND (%(subject)s::text IS NULL OR subject = %(subject)s)
+      AND cleared_at IS NULL
+"""
+
+
+async def clear_alert(
+    connection: Connection, kind: AlertKind, now: datetime, *, subject: str | None = None
+) -> None:
+    """Close what is open of a kind: about one subject, or with None about all of them."""
+    await run(connection, CLEAR, {"kind": kind.value, "subject": subject, "now": now})
+
+
+_ALERT = """
+    a.id, a.kind, a.subject, a.severity, a.message, a.details, a.raised_at, a.cleared_at,
+    a.acknowledged_at, a.acknowledged_by, u.name
+"""
+_read = records(
+    "id", "kind", "subject", "severity", "message", "details", "raised_at", "cleared_at",
+    "acknowledged_at", "acknowledged_by", "acknowledged_by_name",
+)  # fmt: skip
+# What comes behind a creator's id says which part of theirs is meant.
+_VISIBLE = """
+    (NOT starts_with(a.subject, 'creator/')
+     OR left(a.subject, length('creator/') + 36) = ANY(%(subjects)s))
+"""
+
+PAGE = f"""
+    SELECT {_ALERT} FROM alerts a LEFT JOIN users u ON u.id = a.acknowledged_by
+    WHERE {_VISIBLE}
+      AND (%(open)s::boolean IS NULL OR (a.cleared_at IS NULL) = %(open)s)
+      AND (%(before)s::uuid IS NULL OR a.id < %(before)s)
+    ORDER BY a.id DESC
+    LIMIT %(limit)s
+"""
+GET = f"""
+    SELECT {_ALERT} FROM alerts a LEFT JOIN users u ON u.id = a.acknowledged_by
+    WHERE {_VISIBLE} AND a.id = %(id)s
+"""
+# Whoever acknowledges second changes nothing: the first one's name stays.
+ACKNOWLEDGE = f"""
+    UPDATE alerts a SET acknowledged_at = %(now)s, acknowledged_by = %(user_id)s
+    WHERE {_VISIBLE} AND a.id = %(id)s AND a.acknowledged_at IS NULL
+    RETURNING a.id
+"""
+
+
+def _subjects(creator_ids: list[UUID]) -> list[str]:
+    return [creator_subject(creator_id) for creator_id in creator_ids]
+
+
+async def list_alerts(
+    connection: Connection,
+    creator_ids: list[UUID],
+    *,
+    is_open: bool | None,
+    before: UUID | None,
+    limit: int,
+) -> Pending[list[Record]]:
+    """Alerts of the installation and of some creators, the newest first.
+
+    `is_open` None means those that are over as well.
+    """
+    params = {
+        "subjects": _subjects(creator_ids),
+        "open": is_open,
+        "before": before,
+        "limit": limit,
+    }
+    return await send(connection, PAGE, params, _read)
+
+
+async def get_alert(
+    connection: Connection, creator_ids: list[UUID], alert_id: UUID
+) -> Pending[list[Record]]:
+    params = {"subjects": _subjects(creator_ids), "id": alert_id}
+    return await send(connection, GET, params, _read)
+
+
+async def acknowledge(
+    connection: Connection,
+    creator_ids: list[UUID],
+    alert_id: UUID,
+    *,
+    user_id: UUID,
+    now: datetime,
+) -> Pending[bool]:
+    """Note who has seen an alert; False when somebody has before, or there is no such alert."""
+    params = {
+        "subjects": _subjects(creator_ids),
+        "id": alert_id,
+        "user_id": user_id,
+        "now": now,
+    }
+    return await send(connection, ACKNOWLEDGE, params, bool)

@@ -1,0 +1,176 @@
+"""Drafts: asked for, decided on, waiting, and what became of them."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+
+from vaultcrm.domain.approval import ApprovalReason
+from vaultcrm.domain.generation import (
+    DeliveryStatus,
+    GenerationRecord,
+    GenerationStatus,
+    GenerationType,
+)
+from vaultcrm.domain.safety import Category, Finding, FindingTier, Verdict
+from vaultcrm.entrypoints.api.fields import (
+    Minor,
+    Schema,
+)
+
+
+class GenerateIn(Schema):
+    conversation_id: UUID
+    fan_id: UUID
+    creator_id: UUID
+    chatter_id: UUID | None = None
+    generation_type: GenerationType
+
+
+class FindingOut(Schema):
+    category: Category
+    start: int
+    end: int
+    rule: str
+    tier: FindingTier
+    score: float
+    matched: str
+    reason: str
+
+    @classmethod
+    def of(cls, finding: Finding) -> "FindingOut":
+        return cls.model_construct(
+            category=finding.category,
+            start=finding.start,
+            end=finding.end,
+            rule=finding.rule,
+            tier=finding.tier,
+            score=finding.score,
+            matched=finding.matched,
+            reason=finding.reason,
+        )
+
+
+class SafetyOut(Schema):
+    verdict: Verdict
+    score: float
+    findings: list[FindingOut]
+
+
+class UsageOut(Schema):
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    cost_usd: float
+
+
+class GenerationOut(Schema):
+    """One generation. `message` is null when the filter stopped the draft or there was none.
+
+    Until `leavesAt` an approval can be undone.
+
+    `suggestedPrice` is in whole units (dollars) as the specification has it.
+    """
+
+    generation_id: UUID
+    conversation_id: UUID
+    fan_id: UUID
+    creator_id: UUID
+    chatter_id: UUID | None
+    generation_type: GenerationType
+    message: str | None
+    alternatives: list[str]
+    confidence: int
+    requires_approval: bool
+    suggested_price: float | None
+    currency: str
+    status: GenerationStatus
+    delivery_status: DeliveryStatus | None
+    delivery_error: str | None
+    reasoning: str
+    note: str
+    approval_reasons: list[ApprovalReason]
+    safety: SafetyOut
+    priority: int
+    model: str
+    prompt_version: str
+    personality_version: int
+    usage: UsageOut
+    stale: bool
+    claimed_by: UUID | None
+    claimed_until: datetime | None
+    created_at: datetime
+    approved_at: datetime | None
+    approved_by: UUID | None
+    final_message: str | None
+    final_price: float | None
+    snoozed_until: datetime | None
+    leaves_at: datetime | None
+
+    @classmethod
+    def of(cls, record: GenerationRecord) -> "GenerationOut":
+        """The public form of a record; nothing in it needs checking again."""
+        stopped = record.safety.verdict is Verdict.BLOCK
+        price = record.suggested_price
+        final_price = record.final_price
+        return cls.model_construct(
+            generation_id=record.id,
+            conversation_id=record.conversation_id,
+            fan_id=record.fan_id,
+            creator_id=record.creator_id,
+            chatter_id=record.chatter_id,
+            generation_type=record.generation_type,
+            message=None if stopped else record.message,
+            alternatives=[] if stopped else list(record.alternatives),
+            confidence=record.confidence,
+            requires_approval=record.requires_approval,
+            suggested_price=None if price is None else price.major,
+            currency=record.currency,
+            status=record.status,
+            delivery_status=record.delivery_status,
+            delivery_error=record.delivery_error,
+            reasoning=record.reasoning,
+            note=record.note,
+            approval_reasons=list(record.approval_reasons),
+            safety=SafetyOut.model_construct(
+                verdict=record.safety.verdict,
+                score=record.safety.score,
+                findings=[FindingOut.of(finding) for finding in record.safety.findings],
+            ),
+            priority=record.priority,
+            model=record.model,
+            prompt_version=record.prompt_version,
+            personality_version=record.personality_version,
+            usage=UsageOut.model_construct(
+                input_tokens=record.usage.input + record.usage.cache_write,
+                output_tokens=record.usage.output,
+                cached_tokens=record.usage.cache_read,
+                cost_usd=record.cost_micro_usd / 1_000_000,
+            ),
+            stale=record.stale_at is not None,
+            claimed_by=record.claimed_by,
+            claimed_until=record.claimed_until,
+            created_at=record.created_at,
+            approved_at=record.approved_at,
+            approved_by=record.approved_by,
+            final_message=record.final_message,
+            final_price=None if final_price is None else final_price.major,
+            snoozed_until=record.snoozed_until,
+            leaves_at=record.leaves_at,
+        )
+
+
+class FeedbackIn(Schema):
+    """What a message did. `revenue` is in minor units, `timeToReply` in seconds."""
+
+    generation_id: UUID
+    replied: bool | None = None
+    purchased: bool | None = None
+    revenue: Minor | None = None
+    time_to_reply: Annotated[int, Field(ge=0, le=10**9)] | None = None
+
+
+class FeedbackOut(Schema):
+    generation_id: UUID
+    performance_data: dict[str, Any]

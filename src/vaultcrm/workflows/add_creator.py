@@ -1,0 +1,36 @@
+"""Add a creator for somebody, who may act for them from then on."""
+
+from datetime import datetime
+
+from vaultcrm.controls.auth import require_role
+from vaultcrm.db.pending import Connection
+from vaultcrm.db.queries import access, creators
+from vaultcrm.domain.people import Caller, Creator, Role
+
+
+async def add_creator(
+    connection: Connection,
+    caller: Caller,
+    *,
+    handle: str,
+    display_name: str,
+    language: str,
+    region: str,
+    now: datetime,
+) -> Creator | None:
+    """Add a creator in the caller's transaction; None when the handle is taken.
+
+    Whoever may see only some creators may see this one too. Raises Forbidden for a chatter.
+    """
+    require_role(caller, Role.ADMIN, Role.MANAGER, Role.SERVICE)
+    creator = await creators.add_creator(
+        connection,
+        handle=handle,
+        display_name=display_name,
+        language=language,
+        region=region,
+        now=now,
+    )
+    if creator is not None and not caller.all_creators:
+        await access.assign(connection, caller.user_id, creator.id, now)
+    return creator

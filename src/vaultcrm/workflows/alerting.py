@@ -1,0 +1,83 @@
+"""Raise alerts, clear them when their condition is over, and note who has seen them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from vaultcrm.adapters.llm.catalog import table_date
+from vaultcrm.adapters.llm.retrieval import MODEL as RETRIEVAL
+from vaultcrm.controls.auth import require_role
+from vaultcrm.db.pending import Connection, Record
+from vaultcrm.db.queries import alerts, audit
+from vaultcrm.domain.alerts import AlertKind, Severity, creator_of, model_subject
+from vaultcrm.domain.audit import AuditAction, AuditEntry
+from vaultcrm.domain.errors import NotFound
+from vaultcrm.domain.ids import NIL
+from vaultcrm.domain.people import Caller, Role
+from vaultcrm.workflows.find_draft import visible_creators
+from vaultcrm.workflows.parts import Parts
+
+NO_MODEL = "none"
+"""What stands for the model of a generation that no model was asked for."""
+PRICES = "vaultcrm/adapters/llm/models.toml"
+
+
+async def alert_to_unknown_model(
+    parts: Parts, connection: Connection, model: str, now: datetime
+) -> None:
+    """Raise an alert for a model whose price is not known; for others no statement is sent."""
+    if model in {RETRIEVAL, NO_MODEL} or parts.price(model).known:
+        return
+    await alerts.raise_alert(
+        connection,
+        AlertKind.UNKNOWN_MODEL,
+        Severity.WARNING,
+        f"The model {model} is not in the table of prices of {table_date()}, so its tokens are "
+        f"counted at the price of the dearest model there. Add its price to {PRICES}, or choose a "
+        "model that is in it with AI_MODEL or AI_MODEL_CHECKER, and start VaultCRM again.",
+        {"model": model},
+        now,
+        subject=model_subject(model),
+    )
+
+
+async def clear_unknown_models(parts: Parts) -> None:
+    """Clear these alerts when every model that this process is set up with has a price."""
+    settings = parts.settings
+    used = () if settings.drafter == "retrieval" else (settings.ai_model, settings.ai_model_checker)
+    if all(parts.price(model).known for model in used):
+        async with parts.pool.connection() as connection:
+            await alerts.clear_alert(connection, AlertKind.UNKNOWN_MODEL, parts.now())
+
+
+async def acknowledge_alert(
+    connection: Connection, caller: Caller, alert_id: UUID, now: datetime
+) -> Record:
+    """Note that somebody has seen an alert; of several people the first one's name is kept.
+
+    Runs in the caller's transaction. Raises Forbidden, or NotFound, also for an alert about a
+    creator that is not the caller's.
+    """
+    require_role(caller, Role.MANAGER, Role.ADMIN)
+    creator_ids = await visible_creators(connection, caller)
+    sent = await alerts.acknowledge(
+        connection, creator_ids, alert_id, user_id=caller.user_id, now=now
+    )
+    first = await sent.answer()
+    found = await (await alerts.get_alert(connection, creator_ids, alert_id)).answer()
+    if not found:
+        raise NotFound("alert")
+    [alert] = found
+    if first:
+        await audit.record(
+            connection,
+            AuditEntry(
+                creator_id=creator_of(alert["subject"]) or NIL,
+                actor_id=caller.user_id,
+                action=AuditAction.ALERT_ACKNOWLEDGED,
+                subject_type="alert",
+                subject_id=str(alert_id),
+                at=now,
+                details={"kind": alert["kind"]},
+            ),
+        )
+    return alert

@@ -1,0 +1,125 @@
+"""A person settles a message whose fate is not known, or that could not be sent."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from uuid import UUID
+
+from vaultcrm.controls.auth import require_creator
+from vaultcrm.db.pending import Connection
+from vaultcrm.db.queries import alerts, audit, inbound, outbox
+from vaultcrm.domain.alerts import AlertKind, creator_subject
+from vaultcrm.domain.audit import AuditAction, AuditEntry
+from vaultcrm.domain.conversation import Sender
+from vaultcrm.domain.errors import Conflict, NotFound
+from vaultcrm.domain.generation import DeliveryStatus
+from vaultcrm.domain.outbox import OutboxItem
+from vaultcrm.domain.people import Caller
+from vaultcrm.workflows.leaving import defer_delivery
+from vaultcrm.workflows.parts import Parts, Receipt
+
+
+class Resolution(StrEnum):
+    """`SENT` and `NOT_SENT` say what happened to an uncertain message; `SEND_AGAIN` sends it,
+    whatever the fan has written since.
+    """
+
+    SENT = "sent"
+    NOT_SENT = "not_sent"
+    SEND_AGAIN = "send_again"
+
+
+_TO = {
+    Resolution.SENT: DeliveryStatus.SENT,
+    Resolution.NOT_SENT: DeliveryStatus.FAILED,
+    Resolution.SEND_AGAIN: DeliveryStatus.PENDING,
+}
+_FROM = {
+    Resolution.SENT: (DeliveryStatus.UNCERTAIN,),
+    Resolution.NOT_SENT: (DeliveryStatus.UNCERTAIN,),
+    Resolution.SEND_AGAIN: (DeliveryStatus.UNCERTAIN, DeliveryStatus.FAILED),
+}
+
+
+async def resolve_delivery(
+    parts: Parts,
+    caller: Caller,
+    creator_id: UUID,
+    item_id: UUID,
+    resolution: Resolution,
+    *,
+    receipt: Receipt | None = None,
+    encode: Callable[[OutboxItem], str] | None = None,
+) -> OutboxItem:
+    """Settle it once: raises NotFound, or Conflict when it is in no state for that (any more)."""
+    require_creator(caller, creator_id)
+    now = parts.now()
+    async with parts.transaction() as connection:
+        item = await (await outbox.get(connection, creator_id, item_id)).answer()
+        if item is None:
+            raise NotFound("message")
+        recipient = await (
+            await outbox.recipient_of(connection, creator_id, item.conversation_id)
+        ).answer()
+        settled = await outbox.resolve(
+            connection,
+            creator_id,
+            item_id,
+            from_statuses=_FROM[resolution],
+            status=_TO[resolution],
+            seen_message_id=recipient.newest_fan_message_id if recipient else None,
+            error="a person says that it was not sent"
+            if resolution is Resolution.NOT_SENT
+            else None,
+            now=now,
+        )
+        if settled is None:
+            raise Conflict(
+                f"This message is {item.status.value}; there is nothing to settle.",
+                status=item.status.value,
+            )
+        if resolution is Resolution.SENT:
+            await _keep_as_sent(parts, connection, settled)
+        if resolution is Resolution.SEND_AGAIN:
+            await defer_delivery(parts, connection, settled)
+        await audit.record(
+            connection,
+            AuditEntry(
+                creator_id=creator_id,
+                actor_id=caller.user_id,
+                action=AuditAction.RESOLVED,
+                subject_type="outbox",
+                subject_id=str(item_id),
+                at=now,
+                details={"resolution": resolution.value, "was": item.status.value},
+            ),
+        )
+        if not await outbox.any_uncertain(connection, creator_id):
+            await alerts.clear_alert(
+                connection,
+                AlertKind.MESSAGE_UNCERTAIN,
+                now,
+                subject=creator_subject(creator_id),
+            )
+        if receipt is not None and encode is not None:
+            await receipt.store(connection, encode(settled))
+    return settled
+
+
+async def _keep_as_sent(parts: Parts, connection: Connection, item: OutboxItem) -> None:
+    """The message belongs to the conversation, as if its receipt had come."""
+    now = parts.now()
+    await inbound.add_message(
+        connection,
+        creator_id=item.creator_id,
+        conversation_id=item.conversation_id,
+        sender=Sender.CREATOR,
+        author=item.author,
+        author_user_id=item.author_user_id,
+        generation_id=item.generation_id,
+        external_id=item.external_id or str(item.id),
+        text=item.text,
+        price=item.price,
+        sent_at=now,
+        ours=True,
+    )
+    await inbound.note_creator_message(connection, item.creator_id, item.conversation_id, now)

@@ -1,0 +1,69 @@
+"""Take an approval back while its message still waits to leave."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from vaultcrm.db.queries import audit, feedback, generations, outbox
+from vaultcrm.domain.audit import AuditAction, AuditEntry
+from vaultcrm.domain.errors import Conflict, Forbidden
+from vaultcrm.domain.generation import GenerationRecord, GenerationStatus
+from vaultcrm.domain.people import Caller, Role
+from vaultcrm.workflows.find_draft import find_generation
+from vaultcrm.workflows.parts import Parts, Receipt
+from vaultcrm.workflows.work_queue import CLAIM_LEASE
+
+
+async def undo_decision(
+    parts: Parts,
+    caller: Caller,
+    generation_id: UUID,
+    *,
+    receipt: Receipt | None = None,
+    encode: Callable[[GenerationRecord], str] | None = None,
+) -> GenerationRecord:
+    """The draft waits again, as it was drafted, held by whoever takes the approval back.
+
+    Raises NotFound, Forbidden for a chatter and somebody else's decision, or Conflict when the
+    message has left, is leaving, or was never approved.
+    """
+    now = parts.now()
+    async with parts.transaction() as connection:
+        record = await find_generation(connection, caller, generation_id)
+        if record.status is not GenerationStatus.APPROVED:
+            raise Conflict(
+                f"Only an approval can be taken back; this draft is {record.status.value}.",
+                status=record.status.value,
+            )
+        if record.approved_by != caller.user_id and caller.role is Role.CHATTER:
+            raise Forbidden("Another chatter approved this. A manager can take it back.")
+        item = await outbox.take_back(connection, record.creator_id, record.id)
+        waiting = None
+        if item is not None:
+            waiting = await generations.take_back(
+                connection,
+                record.creator_id,
+                record.id,
+                user_id=caller.user_id,
+                until=now + CLAIM_LEASE,
+            )
+        if waiting is not None:
+            await feedback.take_back(connection, record.creator_id, record.id)
+            await audit.record(
+                connection,
+                AuditEntry(
+                    creator_id=record.creator_id,
+                    actor_id=caller.user_id,
+                    action=AuditAction.UNDONE,
+                    subject_type="generation",
+                    subject_id=str(record.id),
+                    at=now,
+                ),
+            )
+            if receipt is not None and encode is not None:
+                await receipt.store(connection, encode(waiting))
+        if waiting is None:
+            raise Conflict(
+                "It is too late: the message has left or is leaving.",
+                status=record.delivery_status.value if record.delivery_status else None,
+            )
+    return waiting

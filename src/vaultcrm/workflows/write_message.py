@@ -1,0 +1,134 @@
+"""A chatter's own message: checked like any other, and the end of what waited for approval."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from vaultcrm.controls.auth import require_creator
+from vaultcrm.db.queries import audit, console, creators, generations, outbox, personalities
+from vaultcrm.domain.audit import AuditAction, AuditEntry
+from vaultcrm.domain.conversation import Author, Message
+from vaultcrm.domain.errors import NotFound, ThreadMovedOn
+from vaultcrm.domain.money import Money
+from vaultcrm.domain.outbox import OutboxItem
+from vaultcrm.domain.people import Caller
+from vaultcrm.domain.safety import SafetyReport
+from vaultcrm.pipeline.delivery import Recipe, outbox_item
+from vaultcrm.workflows.find_draft import MOST_NEW_MESSAGES
+from vaultcrm.workflows.leaving import Leaving, check_leaving, hand_over, leaves_at
+from vaultcrm.workflows.parts import Parts, Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMessage:
+    """What a chatter wrote. `seen_message_id` is the last message of the fan that they saw; None
+    sends it whatever was said in the meantime.
+    """
+
+    creator_id: UUID
+    conversation_id: UUID
+    text: str
+    price: Money | None = None
+    media_ids: tuple[str, ...] = ()
+    seen_message_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The message on its way, and what the filter wants its writer to know."""
+
+    item: OutboxItem
+    safety: SafetyReport
+
+
+async def write_message(
+    parts: Parts,
+    caller: Caller,
+    wanted: OwnMessage,
+    *,
+    receipt: Receipt | None = None,
+    encode: Callable[[Written], str] | None = None,
+) -> Written:
+    """Send a message of the caller's own; drafts that wait in the conversation expire.
+
+    Raises NotFound, InvalidInput (see `check_leaving`) or ThreadMovedOn with what the fan wrote.
+    """
+    require_creator(caller, wanted.creator_id)
+    now = parts.now()
+    async with parts.pool.connection() as connection:
+        async with connection.pipeline():
+            voice_sent = await personalities.current(connection, wanted.creator_id)
+            recipient_sent = await outbox.recipient_of(
+                connection, wanted.creator_id, wanted.conversation_id
+            )
+            creator_sent = await creators.get_creator(connection, wanted.creator_id)
+        voice = await voice_sent.answer()
+        recipient = await recipient_sent.answer()
+        creator = await creator_sent.answer()
+        if recipient is None or creator is None:
+            raise NotFound("conversation")
+        newest = recipient.newest_fan_message_id
+        if wanted.seen_message_id is not None and newest != wanted.seen_message_id:
+            thread = await console.thread(
+                connection,
+                wanted.creator_id,
+                wanted.conversation_id,
+                before=None,
+                limit=MOST_NEW_MESSAGES,
+            )
+            newer = _after(tuple(s.message for s in await thread.answer()), wanted.seen_message_id)
+            raise ThreadMovedOn(
+                "The conversation has gone on since you began to write. Read the new messages, "
+                "then send it again.",
+                newer,
+            )
+    leaving = Leaving(wanted.text, wanted.price, wanted.media_ids)
+    safety = await check_leaving(
+        parts, leaving, recipient, creator, voice.forbidden_words if voice else ()
+    )
+    item = outbox_item(
+        Recipe(
+            wanted.conversation_id,
+            recipient.channel,
+            recipient.conversation_ref,
+            recipient.fan_handle,
+            wanted.text,
+            wanted.price,
+            wanted.media_ids,
+        ),
+        creator_id=wanted.creator_id,
+        generation_id=None,
+        author=Author.CHATTER,
+        author_user_id=caller.user_id,
+        seen_message_id=newest,
+        not_before=leaves_at(parts, recipient, wanted.price, now),
+    )
+    written = Written(item, safety)
+    async with parts.transaction() as connection:
+        await generations.expire(connection, wanted.creator_id, wanted.conversation_id)
+        await hand_over(parts, connection, item, now)
+        await audit.record(
+            connection,
+            AuditEntry(
+                creator_id=wanted.creator_id,
+                actor_id=caller.user_id,
+                action=AuditAction.WRITTEN,
+                subject_type="outbox",
+                subject_id=str(item.id),
+                at=now,
+                details={"findings": [finding.rule for finding in safety.findings]},
+            ),
+        )
+        if receipt is not None and encode is not None:
+            await receipt.store(connection, encode(written))
+    return written
+
+
+def _after(newest_first: tuple[Message, ...], seen: UUID) -> tuple[Message, ...]:
+    """What was said after the message that was seen, the oldest first."""
+    newer = []
+    for message in newest_first:
+        if message.id == seen:
+            break
+        newer.append(message)
+    return tuple(reversed(newer))

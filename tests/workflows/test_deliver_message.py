@@ -334,7 +334,7 @@ async def test_a_channel_that_refuses_us_is_paused_and_its_messages_wait(
     sent = await attempt(later, talk, item_id)
     assert sent is not None
     assert (sent.status, len(platform.taken)) == (DeliveryStatus.SENT, 2)
-    assert (await manager.found("/api/alerts?open=true"))["items"] == []
+    assert (await manager.found("/api/alerts", open="true"))["items"] == []
 
 
 @pytest.mark.parametrize("status", [400, 404, 451])

@@ -10,7 +10,7 @@ from tests.support.app import RunningApp
 from tests.support.receiver import Receiver, serve_receiver
 from tests.support.worker import run_jobs
 from tests.support.world import SignedIn, conversation, rows, sign_in
-from vaultcrm.domain.ids import new_id
+from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Role
 
 pytestmark = pytest.mark.anyio
@@ -245,7 +245,7 @@ async def test_an_admin_of_some_creators_sees_and_adds_endpoints_of_those_alone(
     assert [answer.status_code for answer in hidden] == [404] * 3
 
 
-@pytest.mark.parametrize("creator_id", [NOWHERE, str(new_id())])
+@pytest.mark.parametrize("creator_id", [NOWHERE, str(NIL)])
 async def test_an_endpoint_of_a_creator_who_is_not_there_is_refused(
     admin: SignedIn, creator_id: str
 ) -> None:

@@ -60,20 +60,16 @@ def bare_sdk(url: str) -> Iterator[BareSdk]:
 
 @dataclass
 class Server:
-    """A running VaultCRM: one web process whose CPU time can be read, and a token for it."""
+    """A running VaultCRM: web processes whose CPU time can be read, and a token for them."""
 
     port: int
-    web: psutil.Process
+    web: list[psutil.Process]
     token: str
     database_url: str
 
     def cpu_seconds(self) -> float:
         """Time on the processor of all threads: to the nanosecond on Linux, else to a tick."""
-        tasks = list(Path(f"/proc/{self.web.pid}/task").glob("*/schedstat"))
-        if tasks:
-            return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
-        times = self.web.cpu_times()
-        return float(times.user + times.system)
+        return sum(_cpu_seconds(process) for process in self.web)
 
     def get(self, path: str) -> Any:
         return self.request("GET", path)[1]
@@ -92,9 +88,19 @@ class Server:
         return {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
 
 
+def _cpu_seconds(process: psutil.Process) -> float:
+    tasks = list(Path(f"/proc/{process.pid}/task").glob("*/schedstat"))
+    if tasks:
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
 @contextmanager
-def vaultcrm(llm_url: str, **settings: str) -> Iterator[Server]:
-    """Import some conversations into a fresh home and serve it with one web process, no worker."""
+def vaultcrm(
+    llm_url: str, *, processes: int = 1, conversations: int = CONVERSATIONS, **settings: str
+) -> Iterator[Server]:
+    """Import some conversations into a fresh home and serve it with no worker."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vaultcrm-bench-")))
         environment = {
@@ -111,17 +117,18 @@ def vaultcrm(llm_url: str, **settings: str) -> Iterator[Server]:
         environment["DATABASE_URL"] = url
         lines = home / "conversation.jsonl"
         lines.write_text(
-            "".join(json.dumps(conversation(number)) + "\n" for number in range(CONVERSATIONS))
+            "".join(json.dumps(conversation(number)) + "\n" for number in range(conversations))
         )
         _run(environment, "import", str(lines))
         token = _run(environment, "token", "create", "--service", "bench").strip()
         port = free_port()
         process = subprocess.Popen(
-            [*COMMAND, "serve", "--port", str(port), "--no-worker"], env=environment,
+            [*COMMAND, "serve", "--port", str(port), "--processes", str(processes), "--no-worker"],
+            env=environment,
             stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
         try:
-            yield Server(port, _web_process(process, port), token, url)
+            yield Server(port, _web_processes(process, port, processes), token, url)
         finally:
             process.terminate()
             process.wait(30)
@@ -140,8 +147,10 @@ def _run(environment: dict[str, str], *arguments: str) -> str:
     return done.stdout
 
 
-def _web_process(parent: subprocess.Popen[bytes], port: int) -> psutil.Process:
-    """The child that listens, once it answers."""
+def _web_processes(
+    parent: subprocess.Popen[bytes], port: int, expected: int
+) -> list[psutil.Process]:
+    """The children that listen, once one of them answers and all are there."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
@@ -155,6 +164,6 @@ def _web_process(parent: subprocess.Popen[bytes], port: int) -> psutil.Process:
     listening = [
         child for child in children if any(c.laddr.port == port for c in child.net_connections())
     ]
-    if not listening:
-        raise RuntimeError("the web process did not come up")
-    return listening[0]
+    if len(listening) != expected:
+        raise RuntimeError("the web processes did not come up")
+    return listening

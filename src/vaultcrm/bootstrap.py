@@ -16,7 +16,7 @@ from vaultcrm.adapters.events import WebhookEvents
 from vaultcrm.adapters.llm.catalog import find_model
 from vaultcrm.adapters.llm.factory import build_drafter
 from vaultcrm.controls.secrets import Sealer, installation_key
-from vaultcrm.db.embedded import EmbeddedServer, start_embedded
+from vaultcrm.db.embedded import EmbeddedServer, revive_embedded, start_embedded
 from vaultcrm.db.jobs import JobQueue, job_app
 from vaultcrm.db.migrate import upgrade
 from vaultcrm.db.pending import Connection
@@ -49,6 +49,16 @@ async def database_url(settings: Settings) -> AsyncIterator[str]:
         yield url
     finally:
         await asyncio.to_thread(server.stop)
+
+
+async def revive_database(settings: Settings) -> bool:
+    """Start the embedded server again if it was killed while this process holds it.
+
+    False when it runs, or when the database is a given one. Raises `DatabaseUnavailable`.
+    """
+    if settings.database_url is not None:
+        return False
+    return await asyncio.to_thread(revive_embedded, settings.vaultcrm_home)
 
 
 async def _start_embedded(settings: Settings) -> EmbeddedServer:

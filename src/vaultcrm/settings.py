@@ -152,6 +152,25 @@ class Settings(BaseSettings):
         default=10, ge=0, le=3600, description="the same for a message with a price"
     )
 
+    worker_stalled_seconds: float = Field(
+        default=30.0,
+        ge=1,
+        le=3600,
+        description="a worker that gave no sign of life for so long is dead: its jobs run again",
+    )
+    lost_work_seconds: float = Field(
+        default=120.0,
+        ge=1,
+        le=86_400,
+        description="what should have been done so long ago has lost its job and gets a new one",
+    )
+    recovery_every_seconds: int = Field(
+        default=60,
+        ge=1,
+        le=60,
+        description="how often dead workers and lost work are looked for",
+    )
+
     webhook_secret: OptionalSecret = Field(
         default=None, description="signs the generic webhook both ways (whsec_…)"
     )

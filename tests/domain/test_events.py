@@ -7,6 +7,7 @@ from uuid import RFC_4122, UUID
 import pytest
 
 from vaultcrm.domain import events
+from vaultcrm.domain.alerts import AlertKind, Severity, channel_subject
 from vaultcrm.domain.approval import ApprovalReason, DecisionAction
 from vaultcrm.domain.conversation import Author
 from vaultcrm.domain.events import OutboundEvent, new_event_id
@@ -79,7 +80,9 @@ EVENTS = [
     events.generation_decided(RECORD, DecisionAction.MODIFY, new_id(), NOW),
     events.message_sent(ITEM, "webhook", "theirs-1", NOW),
     events.message_failed(ITEM, "webhook", DeliveryStatus.UNCERTAIN, "no answer", NOW),
-    events.alert_raised(new_id(), "unknown_model", "warning", "It is priced as the dearest.", NOW),
+    events.alert_raised(
+        new_id(), AlertKind.UNKNOWN_MODEL, Severity.WARNING, "model/x", "Priced as dearest.", NOW
+    ),
     events.ping(NIL, NOW),
 ]
 
@@ -120,3 +123,13 @@ def test_an_events_id_is_a_uuid7_with_room_for_the_number_of_an_endpoint() -> No
     assert all((one.version, one.variant) == (7, RFC_4122) for one in ids)
     assert all(one.int & 0xFFFF == 0 for one in ids)
     assert ids == sorted(ids)
+
+
+def test_an_alert_about_a_creator_is_told_to_that_creators_endpoints() -> None:
+    creator_id = new_id()
+    subject = channel_subject(creator_id, "fanvue")
+    event = events.alert_raised(
+        new_id(), AlertKind.CHANNEL_PAUSED, Severity.CRITICAL, subject, "It has stopped.", NOW
+    )
+    assert event.creator_id == creator_id
+    assert event.body()["data"]["subject"] == subject

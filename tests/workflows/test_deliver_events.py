@@ -17,6 +17,7 @@ from tests.support.worker import run_jobs
 from tests.support.world import jobs, rows
 from vaultcrm.adapters.events import WebhookEvents
 from vaultcrm.db.queries import events
+from vaultcrm.domain.alerts import AlertKind, Severity
 from vaultcrm.domain.events import (
     EventDeliveryStatus,
     OutboundEvent,
@@ -151,9 +152,12 @@ async def test_an_endpoint_hears_its_creator_its_kinds_and_nothing_else(
         await endpoint(app, of_alerts, kinds=(OutboundEventKind.ALERT_RAISED,))
 
         now = app.parts.now()
+        alert = alert_raised(
+            new_id(), AlertKind.UNKNOWN_MODEL, Severity.WARNING, "model/x", "Dear.", now
+        )
         await emitted(app, queued(MIA, at=now))
         await emitted(app, queued(THEO, at=now))
-        await emitted(app, alert_raised(new_id(), "api_errors", "critical", "Too many.", now))
+        await emitted(app, alert)
         await run_jobs(app)
 
         assert [event["data"]["creatorId"] for event in of_mia.events] == [str(MIA)]

@@ -16,7 +16,9 @@ class Capabilities:
 
     `idempotent_sends`: the platform takes the same id twice for one message. `takes_prices` and
     `takes_media` say whether a message may carry them; `price_needs_media` that a price is for
-    media and never for text alone.
+    media and never for text alone. `longest_caption` is the longest text that goes along with
+    media, where that is another length. Lengths are in characters; where `counts_utf16`, in UTF-16
+    units, of which most emoji are two or more.
     """
 
     automated_sending: bool
@@ -28,6 +30,20 @@ class Capabilities:
     least_price: Money | None = None
     greatest_price: Money | None = None
     unsend_seconds: int = 0
+    longest_caption: int | None = None
+    counts_utf16: bool = False
+
+    def length_of(self, text: str) -> int:
+        """How long the platform finds a text."""
+        return (
+            len(text.encode("utf-16-le", "surrogatepass")) // 2 if self.counts_utf16 else len(text)
+        )
+
+    def longest(self, *, with_media: bool) -> int:
+        """The longest text of a message, as `length_of` counts it."""
+        if with_media and self.longest_caption is not None:
+            return self.longest_caption
+        return self.longest_text
 
 
 class EventKind(StrEnum):

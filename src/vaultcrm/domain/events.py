@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from vaultcrm.domain.alerts import AlertKind, Severity, creator_of
 from vaultcrm.domain.approval import DecisionAction
 from vaultcrm.domain.errors import FieldProblem, InvalidInput
 from vaultcrm.domain.generation import DeliveryStatus, GenerationRecord
@@ -145,19 +146,23 @@ def message_failed(
 
 
 def alert_raised(
-    alert_id: UUID,
-    alert_kind: str,
-    severity: str,
-    message: str,
-    at: datetime,
-    creator_id: UUID = NIL,
+    alert_id: UUID, kind: AlertKind, severity: Severity, subject: str, message: str, at: datetime
 ) -> OutboundEvent:
-    """A condition has come up that somebody must know of."""
+    """A condition has come up that somebody must know of.
+
+    It goes to the endpoints of the creator whom the subject names, and to those of all creators.
+    """
     return OutboundEvent(
         OutboundEventKind.ALERT_RAISED,
-        creator_id,
+        creator_of(subject) or NIL,
         at,
-        {"alertId": str(alert_id), "alert": alert_kind, "severity": severity, "message": message},
+        {
+            "alertId": str(alert_id),
+            "alert": kind.value,
+            "severity": severity.value,
+            "subject": subject,
+            "message": message,
+        },
     )
 
 

@@ -1,6 +1,7 @@
 """Raise alerts, clear them when their condition is over, and note who has seen them."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from vaultcrm.adapters.llm.catalog import table_date
@@ -8,11 +9,19 @@ from vaultcrm.adapters.llm.retrieval import MODEL as RETRIEVAL
 from vaultcrm.controls.auth import require_role
 from vaultcrm.db.pending import Connection, Record
 from vaultcrm.db.queries import alerts, audit
-from vaultcrm.domain.alerts import AlertKind, Severity, creator_of, model_subject
+from vaultcrm.domain.alerts import (
+    INSTALLATION,
+    AlertKind,
+    Severity,
+    creator_of,
+    model_subject,
+)
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import NotFound
+from vaultcrm.domain.events import alert_raised
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Caller, Role
+from vaultcrm.workflows.announce import announce
 from vaultcrm.workflows.find_draft import visible_creators
 from vaultcrm.workflows.parts import Parts
 
@@ -21,13 +30,38 @@ NO_MODEL = "none"
 PRICES = "vaultcrm/adapters/llm/models.toml"
 
 
+async def raise_alert(
+    parts: Parts,
+    connection: Connection,
+    kind: AlertKind,
+    severity: Severity,
+    message: str,
+    details: dict[str, Any],
+    now: datetime,
+    *,
+    subject: str = INSTALLATION,
+) -> None:
+    """Open an alert and tell other systems of it, in the transaction of what it tells of.
+
+    While one of this kind and subject is open nothing happens.
+    """
+    sent = await alerts.raise_alert(
+        connection, kind, severity, message, details, now, subject=subject
+    )
+    alert_id = await sent.answer()
+    if alert_id is not None:
+        event = alert_raised(alert_id, kind, severity, subject, message, now)
+        await announce(parts, connection, event)
+
+
 async def alert_to_unknown_model(
     parts: Parts, connection: Connection, model: str, now: datetime
 ) -> None:
     """Raise an alert for a model whose price is not known; for others no statement is sent."""
     if model in {RETRIEVAL, NO_MODEL} or parts.price(model).known:
         return
-    await alerts.raise_alert(
+    await raise_alert(
+        parts,
         connection,
         AlertKind.UNKNOWN_MODEL,
         Severity.WARNING,

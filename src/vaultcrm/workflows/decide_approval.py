@@ -11,6 +11,7 @@ from vaultcrm.domain.approval import DecisionAction, RejectReason
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Author
 from vaultcrm.domain.errors import FieldProblem, InvalidInput, NotFound
+from vaultcrm.domain.events import generation_decided
 from vaultcrm.domain.generation import (
     DeliveryStatus,
     FeedbackType,
@@ -22,6 +23,7 @@ from vaultcrm.domain.outbox import Recipient
 from vaultcrm.domain.people import Caller
 from vaultcrm.pipeline.approval.edits import edit_distance
 from vaultcrm.pipeline.delivery import Recipe, outbox_item
+from vaultcrm.workflows.announce import announce
 from vaultcrm.workflows.find_draft import find_generation, too_late
 from vaultcrm.workflows.leaving import Leaving, check_leaving, hand_over, leaves_at
 from vaultcrm.workflows.parts import Parts, Receipt
@@ -96,7 +98,7 @@ async def decide_approval(
         )
         forbidden_words = voice.forbidden_words if voice else ()
         await check_leaving(parts, leaving, recipient, creator, forbidden_words)
-    async with parts.transaction() as connection:
+    async with parts.pipelined_transaction() as connection:
         decided_sent = await generations.decide(
             connection,
             creator_id=record.creator_id,
@@ -205,6 +207,9 @@ async def _write_decision(
             at=now,
             details={"action": request.action.value, "although_stale": request.although_stale},
         ),
+    )
+    await announce(
+        parts, connection, generation_decided(decided, request.action, caller.user_id, now)
     )
     if outcome.message is None:
         return decided

@@ -12,15 +12,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from vaultcrm.db.queries import alerts, audit, channel_accounts, inbound, outbox
+from vaultcrm.db.queries import audit, channel_accounts, inbound, outbox
 from vaultcrm.domain.alerts import AlertKind, Severity, channel_subject, creator_subject
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.channels import OutboundMessage, SendErrorKind, SendResult, SendStatus
 from vaultcrm.domain.conversation import Sender
 from vaultcrm.domain.errors import InvalidInput, NotFound, SecretUnreadable
+from vaultcrm.domain.events import message_failed, message_sent
 from vaultcrm.domain.generation import DeliveryStatus
 from vaultcrm.domain.outbox import OutboxItem, Recipient
 from vaultcrm.pipeline.delivery import Closing, Hold, closing_of, reason_not_to_send
+from vaultcrm.workflows.alerting import raise_alert
+from vaultcrm.workflows.announce import announce
 from vaultcrm.workflows.find_channel import find_channel
 from vaultcrm.workflows.parts import Parts
 
@@ -56,25 +59,32 @@ async def deliver_message(parts: Parts, creator_id: UUID, item_id: UUID) -> Deli
     if item.status is DeliveryStatus.PENDING:
         return _waits(parts, item, recipient)
     hold = reason_not_to_send(item, recipient)
-    if hold is not None or recipient is None:
+    if recipient is None or hold in _NEVER or (hold is not None and not interrupted):
         closing = Closing(DeliveryStatus.FAILED, hold.value if hold else None)
         return await _close(parts, item, recipient, closing, _NOT_SENT, alert=hold is Hold.DIFFERS)
     try:
         channel = await find_channel(parts, creator_id, recipient.channel)
     except (NotFound, InvalidInput, SecretUnreadable) as error:
-        return await _pause(parts, item, recipient, str(error))
-    if interrupted and not channel.capabilities.idempotent_sends:
+        return await _pause(parts, item, recipient, str(error), interrupted=interrupted)
+    if interrupted and (hold in _CARE or not channel.capabilities.idempotent_sends):
         closing = Closing(DeliveryStatus.UNCERTAIN, "we stopped while it was being sent")
         return await _close(parts, item, recipient, closing, SendResult(SendStatus.UNCERTAIN))
+    if recipient.paused:
+        return _waits(parts, item, recipient)
     result = await channel.send(_outbound(item, recipient))
     if result.error_kind is SendErrorKind.AUTH:
-        return await _pause(parts, item, recipient, result.error)
+        return await _pause(parts, item, recipient, result.error, interrupted=interrupted)
     return await _close(
         parts, item, recipient, closing_of(result, item.attempts, parts.now()), result
     )
 
 
 _NOT_SENT = SendResult(SendStatus.FAILED)
+_NEVER = frozenset({Hold.GONE, Hold.DIFFERS})
+_CARE = frozenset({Hold.SELLING_STOPPED, Hold.AUTOMATION_STOPPED})
+"""What keeps a send that broke off from being asked for again. Other holds came too late for it:
+nothing held it back when it began, and it may have arrived.
+"""
 
 
 def _waits(parts: Parts, item: OutboxItem, recipient: Recipient | None) -> Delivery:
@@ -113,8 +123,13 @@ async def _take(
     return marked or item, recipient, False
 
 
-async def _pause(parts: Parts, item: OutboxItem, recipient: Recipient, reason: str) -> Delivery:
-    """The platform refuses us: its messages wait until a person has mended the credentials."""
+async def _pause(
+    parts: Parts, item: OutboxItem, recipient: Recipient, reason: str, *, interrupted: bool
+) -> Delivery:
+    """The platform refuses us: its messages wait until a person has mended the credentials.
+
+    One whose sending broke off stays `sending`, as only the channel can say what that means.
+    """
     now = parts.now()
     retry_at = now + PAUSED_RETRY
     async with parts.transaction() as connection:
@@ -134,7 +149,8 @@ async def _pause(parts: Parts, item: OutboxItem, recipient: Recipient, reason: s
                     details={"reason": reason},
                 ),
             )
-            await alerts.raise_alert(
+            await raise_alert(
+                parts,
                 connection,
                 AlertKind.CHANNEL_PAUSED,
                 Severity.CRITICAL,
@@ -143,12 +159,13 @@ async def _pause(parts: Parts, item: OutboxItem, recipient: Recipient, reason: s
                 now,
                 subject=channel_subject(item.creator_id, recipient.channel),
             )
-        closed = await outbox.close(
-            connection, item, DeliveryStatus.PENDING, now=now, error=reason, not_before=retry_at
-        )
-        await closed.answer()
-    waiting = replace(item, status=DeliveryStatus.PENDING)
-    return Delivery(waiting, recipient.channel, DeliveryStatus.PENDING, retry_at)
+        if not interrupted:
+            closed = await outbox.close(
+                connection, item, DeliveryStatus.PENDING, now=now, error=reason, not_before=retry_at
+            )
+            await closed.answer()
+    waiting = item if interrupted else replace(item, status=DeliveryStatus.PENDING)
+    return Delivery(waiting, recipient.channel, waiting.status, retry_at)
 
 
 def _outbound(item: OutboxItem, recipient: Recipient) -> OutboundMessage:
@@ -206,8 +223,17 @@ async def _close(
                 )
             if closing.retry_at is None:
                 await audit.record(connection, _audit_entry(item, closing, now))
+                name = recipient.channel if recipient else ""
+                await announce(
+                    parts,
+                    connection,
+                    message_sent(item, name, result.message_id or None, now)
+                    if closing.status is DeliveryStatus.SENT
+                    else message_failed(item, name, closing.status, closing.error, now),
+                )
             if closing.status is DeliveryStatus.UNCERTAIN:
-                await alerts.raise_alert(
+                await raise_alert(
+                    parts,
                     connection,
                     AlertKind.MESSAGE_UNCERTAIN,
                     Severity.WARNING,
@@ -218,7 +244,8 @@ async def _close(
                     subject=creator_subject(item.creator_id),
                 )
             if alert:
-                await alerts.raise_alert(
+                await raise_alert(
+                    parts,
                     connection,
                     AlertKind.MESSAGE_DIFFERS,
                     Severity.CRITICAL,

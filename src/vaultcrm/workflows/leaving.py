@@ -73,15 +73,18 @@ async def check_leaving(
 def _check_carried(leaving: Leaving, capabilities: Capabilities) -> None:
     """Raise InvalidInput for a message that the channel cannot carry."""
     price = leaving.price
-    if len(leaving.text) > capabilities.longest_text:
+    if leaving.media_ids and not capabilities.takes_media:
+        raise InvalidInput(FieldProblem(leaving.media_field, "this channel takes no media"))
+    longest = capabilities.longest(with_media=bool(leaving.media_ids))
+    if capabilities.length_of(leaving.text) > longest:
+        beside = " beside media" if longest != capabilities.longest_text else ""
+        emoji = "; most emoji count as two" if capabilities.counts_utf16 else ""
         raise InvalidInput(
             FieldProblem(
                 leaving.text_field,
-                f"this channel takes at most {capabilities.longest_text:,} characters",
+                f"this channel takes at most {longest:,} characters{beside}{emoji}",
             )
         )
-    if leaving.media_ids and not capabilities.takes_media:
-        raise InvalidInput(FieldProblem(leaving.media_field, "this channel takes no media"))
     if price is not None and not capabilities.takes_prices:
         raise InvalidInput(FieldProblem(leaving.price_field, "this channel takes no prices"))
     if price is not None and capabilities.price_needs_media and not leaving.media_ids:

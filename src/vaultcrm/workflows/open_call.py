@@ -37,6 +37,8 @@ class OpenCall:
     reservation: Reservation
     tokens_used_today: int
     situation: Situation
+    heard: bool = False
+    """Whether another system wants to be told when the draft waits."""
 
 
 async def open_call(
@@ -129,6 +131,7 @@ def _admit(
         reservation=reservation,
         tokens_used_today=opened.used[TOKENS_PER_DAY],
         situation=replace(situation, repertoire=repertoire) if repertoire else situation,
+        heard=opened.heard,
     )
 
 

@@ -11,7 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from vaultcrm.adapters.channels.accounts import ChannelBook
 from vaultcrm.adapters.llm.catalog import ModelCard
 from vaultcrm.db.jobs import JobQueue
-from vaultcrm.db.pending import Connection
+from vaultcrm.db.pending import Connection, run
 from vaultcrm.db.queries import idempotency
 from vaultcrm.domain.drafting import Drafter
 from vaultcrm.domain.errors import Conflict
@@ -40,6 +40,20 @@ class Parts:
         """A connection in a transaction, for effects that happen together or not at all."""
         async with self.pool.connection() as connection, connection.transaction():
             yield connection
+
+    @asynccontextmanager
+    async def pipelined_transaction(self) -> AsyncIterator[Connection]:
+        """A connection in a transaction whose statements travel together up to each answer.
+
+        BEGIN goes with the first statement and COMMIT costs the last round trip, so that reading
+        one answer inside makes three round trips, however many statements there are. psycopg's own
+        transaction would wait for BEGIN. An exception in the block leaves without COMMIT, and a
+        connection that is given back in a transaction is rolled back.
+        """
+        async with self.pool.connection() as connection, connection.pipeline():
+            await run(connection, "BEGIN", ())
+            yield connection
+            await run(connection, "COMMIT", ())
 
     @asynccontextmanager
     async def batch(self) -> AsyncIterator[Connection]:

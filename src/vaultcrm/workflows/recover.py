@@ -11,14 +11,15 @@ from vaultcrm.db.queries import access, inbound, outbox
 from vaultcrm.workflows.leaving import defer_recovery
 from vaultcrm.workflows.parts import Parts
 
-OVERDUE = timedelta(minutes=2)
-"""Longer than any job waits for its turn, so that live work is left alone."""
 AT_ONCE = 500
 
 
 async def recover_lost_work(parts: Parts) -> int:
-    """Ask again for what is overdue; how much there was. Asking twice does nothing twice."""
-    overdue = parts.now() - OVERDUE
+    """Ask again for what is overdue by `LOST_WORK_SECONDS`; how much there was.
+
+    Asking twice does nothing twice, so a job that is only late costs a look.
+    """
+    overdue = parts.now() - timedelta(seconds=parts.settings.lost_work_seconds)
     found = 0
     async with parts.pool.connection() as connection:
         creator_ids = await access.all_creator_ids(connection)

@@ -7,6 +7,7 @@ from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import audit, feedback, generations, limits, usage
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Author, Sender
+from vaultcrm.domain.events import generation_queued
 from vaultcrm.domain.generation import (
     DeliveryStatus,
     FeedbackType,
@@ -16,6 +17,7 @@ from vaultcrm.domain.generation import (
 from vaultcrm.domain.situation import Situation
 from vaultcrm.pipeline.delivery import Recipe, outbox_item
 from vaultcrm.workflows.alerting import alert_to_unknown_model
+from vaultcrm.workflows.announce import announce
 from vaultcrm.workflows.leaving import hand_over
 from vaultcrm.workflows.open_call import OpenCall
 from vaultcrm.workflows.parts import Parts, Receipt
@@ -34,7 +36,8 @@ async def save_generation(
     needs a transaction of the other kind.
     """
     leaves = record.status is GenerationStatus.AUTO_SENT
-    read_inside = leaves or receipt is not None
+    announced = call.heard and record.status is GenerationStatus.QUEUED
+    read_inside = leaves or announced or receipt is not None
     async with parts.transaction() if read_inside else parts.batch() as connection:
         if call.situation.stale_drafts:
             await generations.expire_stale(connection, record.creator_id, record.conversation_id)
@@ -55,6 +58,8 @@ async def save_generation(
         if leaves:
             record = replace(record, delivery_status=DeliveryStatus.PENDING)
             await _hand_to_delivery(parts, connection, call.situation, record)
+        if announced:
+            await announce(parts, connection, generation_queued(record))
         if receipt is not None and encode is not None:
             record = replace(record, stale_at=await inserted.answer())
             await receipt.store(connection, encode(record))

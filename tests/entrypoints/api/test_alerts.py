@@ -71,7 +71,7 @@ async def test_of_processes_that_see_a_condition_at_once_one_raises_the_alert(
     app: RunningApp, manager: SignedIn
 ) -> None:
     answers = await asyncio.gather(*(raised(app, "model/a") for _ in range(8)))
-    assert sorted(answers) == [False] * 7 + [True]
+    assert len([answer for answer in answers if answer is not None]) == 1
     assert len(await listed(manager)) == 1
 
 

@@ -121,9 +121,7 @@ async def lab(app: RunningApp) -> Lab:
     endpoint = await admin.made("/api/event-endpoints", hook)
     ab_test = {"creatorId": talk.creator_id, "testName": "first", "variants": variants("0", "0")}
     added = await admin.made("/api/ai/ab-tests", ab_test)
-    return Lab(
-        admin, talk, good_bodies(talk, draft["generationId"], endpoint["id"], added["id"])
-    )
+    return Lab(admin, talk, good_bodies(talk, draft["generationId"], endpoint["id"], added["id"]))
 
 
 def test_every_operation_that_takes_a_body_is_tried_here() -> None:

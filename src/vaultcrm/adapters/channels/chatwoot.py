@@ -9,12 +9,12 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import httpx2
 
 from vaultcrm.adapters.channels import chatwoot_payload
+from vaultcrm.adapters.channels.answers import read_some, retry_after_seconds
 from vaultcrm.domain.channels import (
     Capabilities,
     InboundEvent,
@@ -142,7 +142,8 @@ class ChatwootChannel:
                     headers=self._headers(),
                     extensions={"trace": writing.note},
                 ) as response:
-                    return _result(response, await _read_some(response))
+                    answer = await read_some(response.aiter_raw(), _MOST_ANSWER_BYTES)
+                    return _result(response, answer)
         except (TimeoutError, httpx2.TimeoutException):
             return writing.broken(
                 f"Chatwoot did not answer within {self._timeout_seconds:g} seconds"
@@ -247,16 +248,6 @@ def _check_time(header: str) -> None:
         )
 
 
-async def _read_some(response: httpx2.Response) -> bytes:
-    """The answer as far as it can matter; a server that sends more is not waited for."""
-    read = bytearray()
-    async for part in response.aiter_raw():
-        read += part
-        if len(read) > _MOST_ANSWER_BYTES:
-            return b""
-    return bytes(read)
-
-
 def _result(response: httpx2.Response, body: bytes) -> SendResult:
     status = response.status_code
     if 200 <= status < 300:
@@ -267,7 +258,7 @@ def _result(response: httpx2.Response, body: bytes) -> SendResult:
         return _failed(
             SendErrorKind.RATE_LIMITED,
             "Chatwoot takes no more requests for now (429).",
-            _seconds(response.headers.get("retry-after", "")),
+            retry_after_seconds(response.headers.get("retry-after", "")),
         )
     if status in {401, 403}:
         return _failed(
@@ -315,15 +306,3 @@ def _uncertain(error: str) -> SendResult:
         SendStatus.UNCERTAIN,
         error=f"{error} Look in Chatwoot whether it is there before it is sent again.",
     )
-
-
-def _seconds(retry_after: str) -> float | None:
-    """Seconds of a Retry-After header, which holds a count or an HTTP date (RFC 9110, 10.2.3)."""
-    value = retry_after.strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        until = parsedate_to_datetime(value)
-        return max(0.0, (until - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError, OverflowError):
-        return None

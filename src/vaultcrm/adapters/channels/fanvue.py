@@ -19,6 +19,7 @@ from uuid import UUID
 import httpx2
 
 from vaultcrm.adapters.channels import fanvue_payload
+from vaultcrm.adapters.channels.answers import read_some
 from vaultcrm.adapters.channels.fanvue_payload import FanvueTokens
 from vaultcrm.domain.channels import (
     Capabilities,
@@ -88,6 +89,7 @@ class FanvueChannel:
             automated_sending=automated_sending,
             idempotent_sends=False,
             longest_text=fanvue_payload.LONGEST_TEXT,
+            counts_utf16=True,
             price_needs_media=True,
             least_price=fanvue_payload.LEAST_PRICE,
             greatest_price=fanvue_payload.GREATEST_PRICE,
@@ -439,15 +441,10 @@ def _check_time(value: str) -> None:
 
 async def _read_some(response: httpx2.Response) -> bytes:
     """The answer as far as it can matter; the status tells the rest if it breaks off."""
-    read = bytearray()
     try:
-        async for part in response.aiter_bytes():
-            read += part
-            if len(read) > _MOST_ANSWER_BYTES:
-                return b""
+        return await read_some(response.aiter_bytes(), _MOST_ANSWER_BYTES)
     except httpx2.HTTPError:
         return b""
-    return bytes(read)
 
 
 def _result(response: httpx2.Response, body: bytes, text: str) -> SendResult:

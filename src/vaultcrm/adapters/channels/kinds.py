@@ -11,10 +11,15 @@ from vaultcrm.domain.channels import Channel
 from vaultcrm.domain.errors import FieldProblem, InvalidInput
 
 _BASE_URL = Setting("baseUrl", "another address of the platform", required=False)
+_AUTOMATED = "yes or no: whether the platform's terms let messages go by themselves"
 
 
 def _webhook(values: Mapping[str, Any], renewal: Renewal) -> Channel:
-    return WebhookChannel(_text(values, "secret"), _text(values, "targetUrl"))
+    return WebhookChannel(
+        _text(values, "secret"),
+        _text(values, "targetUrl"),
+        _yes(values, "automatedSending", default=True),
+    )
 
 
 WEBHOOK = Kind(
@@ -23,6 +28,7 @@ WEBHOOK = Kind(
     (
         Setting("secret", "whsec_… and at least 24 bytes in base64, the same on both sides", True),
         Setting("targetUrl", "where messages to send are posted", required=False),
+        Setting("automatedSending", f"{_AUTOMATED}; yes if left out", required=False),
     ),
     _webhook,
 )
@@ -55,6 +61,8 @@ def _chatwoot(values: Mapping[str, Any], renewal: Renewal) -> Channel:
         api_access_token=_text(values, "apiAccessToken"),
         webhook_secret=_text(values, "webhookSecret"),
         base_url=_text(values, "baseUrl") or chatwoot.BASE_URL,
+        automated_sending=_yes(values, "automatedSending", default=True),
+        longest_text=_number(values, "longestText", default=chatwoot.LONGEST_TEXT),
     )
 
 
@@ -66,6 +74,12 @@ CHATWOOT = Kind(
         Setting("inboxId", "the number of the API inbox"),
         Setting("apiAccessToken", "the access token of an agent who is in that inbox", True),
         Setting("webhookSecret", "the secret that Chatwoot shows beside the webhook", True),
+        Setting("automatedSending", f"{_AUTOMATED}; yes if left out", required=False),
+        Setting(
+            "longestText",
+            f"most characters of a message; {chatwoot.LONGEST_TEXT:,} if left out",
+            required=False,
+        ),
         _BASE_URL,
     ),
     _chatwoot,
@@ -93,7 +107,8 @@ def _fanvue(values: Mapping[str, Any], renewal: Renewal) -> Channel:
         tokens=_tokens(values),
         save_tokens=save_tokens,
         load_tokens=load_tokens,
-        for_agency=values.get("forAgency") in {True, "true", "yes"},
+        for_agency=_yes(values, "forAgency", default=False),
+        automated_sending=_yes(values, "automatedSending", default=False),
         base_url=_text(values, "baseUrl") or fanvue.API_URL,
         token_url=_text(values, "tokenUrl") or fanvue.TOKEN_URL,
     )
@@ -125,6 +140,7 @@ FANVUE = Kind(
         Setting("refreshToken", "the refresh token that came with it", True),
         Setting("expiresAt", "when the access token ends, as 2026-11-01T10:00:00Z", True),
         Setting("forAgency", "yes when an agency's account acts for the creator", required=False),
+        Setting("automatedSending", f"{_AUTOMATED}; no if left out", required=False),
         _BASE_URL,
         Setting("tokenUrl", "another address for renewing tokens", required=False),
     ),
@@ -139,8 +155,26 @@ def _text(values: Mapping[str, Any], name: str) -> str:
     return str(values.get(name) or "").strip()
 
 
-def _number(values: Mapping[str, Any], name: str) -> int:
+_SAID: Mapping[str, bool] = {"yes": True, "true": True, "no": False, "false": False}
+
+
+def _yes(values: Mapping[str, Any], name: str, *, default: bool) -> bool:
+    """A setting that is true or false, or "yes" or "no" where somebody typed it."""
+    said = values.get(name)
+    if isinstance(said, bool):
+        return said
+    if not (typed := _text(values, name).lower()):
+        return default
+    if typed not in _SAID:
+        raise InvalidInput(FieldProblem(name, "is neither yes nor no"))
+    return _SAID[typed]
+
+
+def _number(values: Mapping[str, Any], name: str, default: int | None = None) -> int:
+    text = _text(values, name)
+    if not text and default is not None:
+        return default
     try:
-        return int(_text(values, name))
+        return int(text)
     except ValueError:
         raise InvalidInput(FieldProblem(name, "is not a number")) from None

@@ -17,6 +17,7 @@ from typing import Any, Final
 import httpx2
 
 from vaultcrm.adapters.channels import telegram_payload
+from vaultcrm.adapters.channels.answers import read_some
 from vaultcrm.adapters.channels.telegram_payload import Answer
 from vaultcrm.domain.channels import (
     Capabilities,
@@ -60,6 +61,8 @@ class TelegramChannel:
         automated_sending=True,
         idempotent_sends=False,
         longest_text=telegram_payload.LONGEST_TEXT,
+        longest_caption=telegram_payload.LONGEST_CAPTION,
+        counts_utf16=True,
         price_needs_media=True,
         least_price=Money(telegram_payload.LEAST_STARS, telegram_payload.STARS),
         greatest_price=Money(telegram_payload.GREATEST_STARS, telegram_payload.STARS),
@@ -194,9 +197,9 @@ class TelegramChannel:
                         "user-agent": "vaultcrm",
                     },
                 ) as response:
-                    return telegram_payload.read_answer(
-                        response.status_code, await _read_some(response)
-                    )
+                    # A longer answer counts as none.
+                    answer = await read_some(response.aiter_raw(), _MOST_ANSWER_BYTES)
+                    return telegram_payload.read_answer(response.status_code, answer)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
             raise _NotReached(
                 "Telegram could not be reached. Check the address and the network."
@@ -296,16 +299,6 @@ def _is_web_address(url: str) -> bool:
         return False
     port_is_one = parsed.port is None or 0 < parsed.port < 65_536
     return parsed.scheme in {"http", "https"} and bool(parsed.host) and port_is_one
-
-
-async def _read_some(response: httpx2.Response) -> bytes:
-    """The answer as far as it can matter, not unpacked; a longer one counts as no answer."""
-    read = bytearray()
-    async for part in response.aiter_raw():
-        read += part
-        if len(read) > _MOST_ANSWER_BYTES:
-            return b""
-    return bytes(read)
 
 
 def _refused(answer: Answer) -> SendResult:

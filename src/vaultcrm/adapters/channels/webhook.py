@@ -10,13 +10,13 @@ import base64
 import binascii
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx2
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from vaultcrm.adapters.channels import webhook_payload
+from vaultcrm.adapters.channels.answers import read_some, retry_after_seconds
 from vaultcrm.domain.channels import (
     Capabilities,
     InboundEvent,
@@ -106,7 +106,8 @@ class WebhookChannel:
                 async with self._open_client().stream(
                     "POST", self._target, content=body.encode(), headers=self._sign(message, body)
                 ) as response:
-                    return _result(response, await _read_some(response))
+                    answer = await read_some(response.aiter_bytes(), _MOST_ANSWER_BYTES)
+                    return _result(response, answer)
         except (TimeoutError, httpx2.TimeoutException):
             return _failed(
                 SendErrorKind.RETRYABLE,
@@ -186,19 +187,9 @@ def _check_time(header: str) -> None:
         )
 
 
-async def _read_some(response: httpx2.Response) -> bytes:
-    """The answer as far as it can matter; a platform that sends more is not waited for."""
-    read = bytearray()
-    async for part in response.aiter_bytes():
-        read += part
-        if len(read) > _MOST_ANSWER_BYTES:
-            return b""
-    return bytes(read)
-
-
 def _result(response: httpx2.Response, body: bytes) -> SendResult:
     status = response.status_code
-    retry_after = _seconds(response.headers.get("retry-after", ""))
+    retry_after = retry_after_seconds(response.headers.get("retry-after", ""))
     if 200 <= status < 300:
         return SendResult(SendStatus.SENT, message_id=webhook_payload.read_answer(body))
     if status == 429:
@@ -226,15 +217,3 @@ def _result(response: httpx2.Response, body: bytes) -> SendResult:
 
 def _failed(kind: SendErrorKind, error: str, retry_after: float | None = None) -> SendResult:
     return SendResult(SendStatus.FAILED, error_kind=kind, error=error, retry_after=retry_after)
-
-
-def _seconds(retry_after: str) -> float | None:
-    """Seconds of a Retry-After header, which holds a count or an HTTP date (RFC 9110, 10.2.3)."""
-    value = retry_after.strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        until = parsedate_to_datetime(value)
-        return max(0.0, (until - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError, OverflowError):
-        return None

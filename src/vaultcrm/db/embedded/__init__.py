@@ -39,6 +39,11 @@ All functions block, for seconds on a first start: call them from a thread in an
 """
 
 from vaultcrm.db.embedded.place import DATABASE
-from vaultcrm.db.embedded.server import EmbeddedServer, start_embedded, stop_if_unused
+from vaultcrm.db.embedded.server import (
+    EmbeddedServer,
+    revive_embedded,
+    start_embedded,
+    stop_if_unused,
+)
 
-__all__ = ["DATABASE", "EmbeddedServer", "start_embedded", "stop_if_unused"]
+__all__ = ["DATABASE", "EmbeddedServer", "revive_embedded", "start_embedded", "stop_if_unused"]

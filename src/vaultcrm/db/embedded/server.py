@@ -14,7 +14,7 @@ from vaultcrm.db.embedded.holds import alone, hold, is_held
 from vaultcrm.db.embedded.place import DATABASE, Place, check_place, place_of, prepare_home
 from vaultcrm.db.embedded.process import bring_up, ensure_database, shut_down
 from vaultcrm.db.embedded.programs import Programs, find_programs
-from vaultcrm.db.embedded.running import postmaster
+from vaultcrm.db.embedded.running import is_running, postmaster
 from vaultcrm.domain.errors import DatabaseUnavailable
 
 
@@ -83,6 +83,22 @@ def start_embedded(home: Path, *, durable: bool = True) -> EmbeddedServer:
                     _stop_unless_held(place, programs)
                 raise
             return EmbeddedServer(place, held)
+
+
+def revive_embedded(home: Path) -> bool:
+    """Start the server of `home` again if it was killed while a process holds it; true if it was.
+
+    Cheap while it runs. Raises `DatabaseUnavailable`.
+    """
+    place = place_of(home)
+    if is_running(place):
+        return False
+    account = server_account()
+    with explained(place), alone(place):
+        if not is_held(place) or is_running(place):
+            return False
+        bring_up(place, find_programs(place, account), durable=True)
+        return True
 
 
 def stop_if_unused(home: Path) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from vaultcrm.db.pending import Connection, Pending, Record, records, run, send
+from vaultcrm.db.pending import Connection, Pending, Record, Rows, records, run, send
 from vaultcrm.domain.alerts import INSTALLATION, AlertKind, Severity, creator_subject
 from vaultcrm.domain.ids import new_id
 
@@ -17,6 +17,10 @@ RAISE = """
 """
 
 
+def _read_id(rows: Rows) -> UUID | None:
+    return rows[0][0] if rows else None
+
+
 async def raise_alert(
     connection: Connection,
     kind: AlertKind,
@@ -26,8 +30,8 @@ async def raise_alert(
     now: datetime,
     *,
     subject: str = INSTALLATION,
-) -> Pending[bool]:
-    """Open an alert; the answer is False, and nothing is changed, when one is open already.
+) -> Pending[UUID | None]:
+    """Open an alert; the answer is its id, or None when one is open already and stays as it is.
 
     `message` is a sentence that says what to do; `details` hold no message text of fans.
     """
@@ -40,7 +44,7 @@ async def raise_alert(
         "details": json.dumps(details),
         "now": now,
     }
-    return await send(connection, RAISE, params, bool)
+    return await send(connection, RAISE, params, _read_id)
 
 
 CLEAR = """

@@ -64,6 +64,9 @@ _OPEN = """
            (SELECT jsonb_object_agg(name, value) FROM flags WHERE general),
            (SELECT jsonb_object_agg(name, value) FROM flags WHERE NOT general),
            (SELECT jsonb_object_agg(kind, used) FROM reserved),
+           EXISTS (SELECT 1 FROM event_endpoints e
+                    WHERE e.creator_id IN (%(nil)s, %(creator_id)s) AND e.disabled_at IS NULL
+                      AND 'generation.queued' = ANY(e.kinds)),
            set_config('synchronous_commit', 'off', true)
     FROM caller
 """
@@ -77,7 +80,8 @@ OPEN_BY_USER = _OPEN.format(caller_columns=CALLER_COLUMNS, found_by=BY_USER, no_
 @dataclass(frozen=True, slots=True)
 class Opening:
     """Who asks, whether the chatter they name exists, the overrides that apply, and, for each
-    limit that let the call in, what is used with it; a limit that is missing refused.
+    limit that let the call in, what is used with it; a limit that is missing refused. `heard`:
+    somebody wants to be told of drafts that wait.
     """
 
     caller: Caller
@@ -85,13 +89,14 @@ class Opening:
     installation_overrides: dict[str, Any]
     creator_overrides: dict[str, Any]
     used: dict[str, int]
+    heard: bool
 
 
 def _read_opening(rows: Rows) -> Opening | None:
     if not rows:
         return None
     row = rows[0]
-    return Opening(read_caller_row(row), row[5], row[6] or {}, row[7] or {}, row[8] or {})
+    return Opening(read_caller_row(row), row[5], row[6] or {}, row[7] or {}, row[8] or {}, row[9])
 
 
 async def open_generation(

@@ -1,4 +1,8 @@
-"""The processes of `vaultcrm serve`: started together, watched, and stopped together."""
+"""The processes of `vaultcrm serve`: started together, watched, and stopped together.
+
+One that ends by itself is started again, each time after a longer wait; but one that ends before
+the server has answered for the first time ends them all, as that is a fault in how it is set up.
+"""
 
 import asyncio
 import os
@@ -6,7 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -21,6 +26,11 @@ STOP_SECONDS = 25
 _CHILD = (sys.executable, "-m", "vaultcrm.entrypoints.cli.child")
 _LOOK_SECONDS = 0.2
 _READY_SECONDS = 1.0
+
+_FIRST_WAIT_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 30.0
+_WELL_AGAIN_SECONDS = 60.0
+"""A process that ran for so long is started again at once, whatever went before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +62,20 @@ def listening_to_signals() -> Iterator[Told]:
             loop.remove_signal_handler(number)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Child:
+    """A process and how to start it again: `deaths` counts the short lives, `start_at` is set while
+    it waits for its next one. Times are those of `time.monotonic`.
+    """
+
     name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    kept: tuple[int, ...]
     process: subprocess.Popen[bytes]
+    started_at: float
+    deaths: int = 0
+    start_at: float | None = None
 
 
 async def run_children(
@@ -66,10 +86,12 @@ async def run_children(
     environment: Mapping[str, str],
     told: Told,
     announce: Callable[[], None],
+    look_after: Callable[[], Awaitable[None]],
 ) -> None:
     """Run the processes until somebody asks to stop; `announce` is called once they answer.
 
-    Takes over the listener. Raises `typer.Exit` with code 1 when one of them ends by itself.
+    Takes over the listener. `look_after` is called again and again beside them. Raises `typer.Exit`
+    with code 1 when a process ends by itself before they answer.
     """
     children: list[Child] = []
     try:
@@ -81,17 +103,22 @@ async def run_children(
             children.append(_start(name, command, environment, listener.fileno()))
         if with_worker:
             children.append(_start("The worker", [*_CHILD, "worker"], environment))
-        address = address_of(listener)
-        # What the children hold is enough; with ours open, a stopped server would still connect.
-        listener.close()
-        await _watch(children, address, told, announce)
+        await _watch(children, address_of(listener), told, announce, look_after)
     finally:
+        # First, so that a server that stops takes no more connections.
         listener.close()
         await _stop(children, told)
 
 
 def _start(name: str, command: Sequence[str], environment: Mapping[str, str], *kept: int) -> Child:
-    process = subprocess.Popen(  # noqa: S603 -- our own module
+    process = _launch(command, environment, kept)
+    return Child(name, command, environment, kept, process, time.monotonic())
+
+
+def _launch(
+    command: Sequence[str], environment: Mapping[str, str], kept: tuple[int, ...]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 -- our own module
         command,
         env={**os.environ, **environment},
         # Never written to: its end tells the child that this process is gone.
@@ -100,22 +127,46 @@ def _start(name: str, command: Sequence[str], environment: Mapping[str, str], *k
         # Ctrl+C in the terminal is for this process, which stops the children in order.
         start_new_session=True,
     )
-    return Child(name, process)
 
 
 async def _watch(
-    children: Sequence[Child], address: str, told: Told, announce: Callable[[], None]
+    children: Sequence[Child],
+    address: str,
+    told: Told,
+    announce: Callable[[], None],
+    look_after: Callable[[], Awaitable[None]],
 ) -> None:
     announced = False
     while not told.stop.is_set():
+        await look_after()
         for child in children:
-            if (status := child.process.poll()) is not None:
+            status = child.process.poll()
+            if status is not None and not announced:
                 say(f"{child.name} {_how_it_ended(status)}, so the rest stops too.")
                 raise typer.Exit(1)
+            if status is not None:
+                _bring_back(child, status)
         if not announced and await _is_ready(address):
             announce()
             announced = True
         await _wait(told.stop, _LOOK_SECONDS)
+
+
+def _bring_back(child: Child, status: int) -> None:
+    """Start a process that has ended, when its time has come; say so when that is found out."""
+    now = time.monotonic()
+    if child.start_at is None:
+        lived_long = now - child.started_at > _WELL_AGAIN_SECONDS
+        child.deaths = 1 if lived_long else child.deaths + 1
+        wait = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2 ** (child.deaths - 1))
+        child.start_at = now + wait
+        say(f"{child.name} {_how_it_ended(status)}. It starts again in {wait:g} seconds.")
+    if now < child.start_at:
+        return
+    if child.process.stdin is not None:
+        child.process.stdin.close()
+    child.process = _launch(child.command, child.environment, child.kept)
+    child.started_at, child.start_at = time.monotonic(), None
 
 
 def _how_it_ended(status: int) -> str:
@@ -136,7 +187,7 @@ async def _is_ready(address: str) -> bool:
 
 async def _stop(children: Sequence[Child], told: Told) -> None:
     for child in children:
-        child.process.terminate()
+        child.process.terminate()  # which does nothing to one that has ended
     deadline = asyncio.get_running_loop().time() + STOP_SECONDS
     while any(child.process.poll() is None for child in children):
         if told.hurry.is_set() or asyncio.get_running_loop().time() > deadline:

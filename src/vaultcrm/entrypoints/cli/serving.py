@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vaultcrm.domain.errors import DatabaseUnavailable
 from vaultcrm.entrypoints.cli.environment import explained, run, say, settings_or_exit, stdout
 from vaultcrm.entrypoints.cli.listening import address_of, listen_or_exit
 
@@ -95,10 +96,11 @@ def serve_until_stopped(
 ) -> None:
     """Hold the database, run web processes and worker as children, and stop them all in order.
 
-    `announce` is called once the server answers. Returns when SIGINT, SIGTERM or SIGHUP asks for
-    it; a second one kills what has not stopped yet. Exits with 1 when a child ends by itself.
+    What dies, also the embedded database, is started again. `announce` is called once the server
+    answers. Returns when SIGINT, SIGTERM or SIGHUP asks for it; a second one kills what has not
+    stopped yet. Exits with 1 when a child ends by itself before the server answers.
     """
-    from vaultcrm.bootstrap import database_url
+    from vaultcrm.bootstrap import database_url, revive_database
     from vaultcrm.entrypoints.cli.children import listening_to_signals, run_children
 
     # Each child holds the embedded database for itself: the last one to stop shuts it down, also
@@ -108,6 +110,13 @@ def serve_until_stopped(
         "VAULTCRM_BASE_URL": settings.vaultcrm_base_url,
         "SIMULATED_FANS": str(settings.simulated_fans).lower(),
     }
+
+    async def look_after() -> None:
+        try:
+            if await revive_database(settings):
+                say("The database was killed. It has been started again.")
+        except DatabaseUnavailable as error:
+            say(str(error))
 
     async def work() -> None:
         with listening_to_signals() as told:
@@ -119,6 +128,7 @@ def serve_until_stopped(
                     environment=environment,
                     told=told,
                     announce=announce,
+                    look_after=look_after,
                 )
 
     run(work)

@@ -4,10 +4,12 @@ A job that fails is tried again with growing waits; a job whose worker died is f
 heartbeat and run again, which is safe because every workflow here may run twice.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision, RetryStrategy
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 
 from vaultcrm.db.jobs import (
@@ -51,14 +53,13 @@ class InPlace(BaseRetryStrategy):
         return PATIENCE.get_retry_decision(exception=exception, job=job)
 
 
-STALLED_AFTER_SECONDS = 30
-
 FAN_READS_FOR = timedelta(seconds=6)
 """How long a simulated fan takes before doing anything about a message."""
 
 
 def register_jobs(app: App, parts: Parts) -> None:
     """Bind every job to its workflow."""
+    recovery = _every(parts.settings.recovery_every_seconds)
 
     @app.task(name=DELIVER_MESSAGE, retry=InPlace())
     async def deliver(creator_id: str, item_id: str) -> None:
@@ -94,30 +95,39 @@ def register_jobs(app: App, parts: Parts) -> None:
     async def tell_overdue(timestamp: int) -> None:
         await deliver_overdue(parts)
 
-    @app.periodic(cron="* * * * *", periodic_id="rescue")
+    @app.periodic(cron=recovery, periodic_id="rescue")
     @app.task(name="rescue_stalled_jobs", pass_context=True)
     async def rescue(context: JobContext, timestamp: int) -> None:
         manager = context.app.job_manager
-        stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS)
+        stalled = await manager.get_stalled_jobs(
+            seconds_since_heartbeat=parts.settings.worker_stalled_seconds
+        )
         for job in stalled:
-            await manager.retry_job(job)
+            # Another worker may have been faster; whoever waits behind this one must not wait on.
+            with suppress(ConnectorException):
+                await manager.retry_job(job)
 
     @app.periodic(cron="* * * * *", periodic_id="escalate")
     @app.task(name="escalate_waiting_drafts")
     async def escalate_drafts(timestamp: int) -> None:
         await escalate(parts)
 
-    @app.periodic(cron="* * * * *", periodic_id="recover")
+    @app.periodic(cron=recovery, periodic_id="recover")
     @app.task(name="recover_lost_work")
     async def recover(timestamp: int) -> None:
         await recover_lost_work(parts)
 
     if parts.settings.simulated_fans:
 
-        @app.periodic(cron="*/15 * * * * *", periodic_id="fans")
+        @app.periodic(cron=_every(15), periodic_id="fans")
         @app.task(name="simulated_fans_write")
         async def fans_write(timestamp: int) -> None:
             await fan_opens(parts, seed=timestamp)
+
+
+def _every(seconds: int) -> str:
+    """A schedule in cron's words, the last of them for seconds."""
+    return f"* * * * * */{seconds}" if seconds < 60 else "* * * * *"
 
 
 async def _let_the_fan_react(parts: Parts, delivery: Delivery) -> None:

@@ -11,6 +11,7 @@ from vaultcrm.settings import Settings
 from vaultcrm.workflows.alerting import clear_unknown_models
 
 EVENTS_AT_ONCE = 4
+_HEARTBEATS_BEFORE_STALLED = 3
 _CONNECTIONS = 6
 
 
@@ -23,10 +24,13 @@ async def run_worker(settings: Settings, *, concurrency: int = 8) -> None:
         await clear_unknown_models(parts)
         app = job_app(parts.database_url, max_size=_CONNECTIONS)
         register_jobs(app, parts)
+        stalled = settings.worker_stalled_seconds
         async with app.open_async():
             workers = [
-                asyncio.create_task(_take_jobs(app, DEFAULT_QUEUE, concurrency, told_to_stop=True)),
-                asyncio.create_task(_take_jobs(app, EVENTS_QUEUE, EVENTS_AT_ONCE)),
+                asyncio.create_task(
+                    _take_jobs(app, DEFAULT_QUEUE, concurrency, stalled, told_to_stop=True)
+                ),
+                asyncio.create_task(_take_jobs(app, EVENTS_QUEUE, EVENTS_AT_ONCE, stalled)),
             ]
             try:
                 ended, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
@@ -39,7 +43,9 @@ async def run_worker(settings: Settings, *, concurrency: int = 8) -> None:
                 worker.result()
 
 
-async def _take_jobs(app: App, queue: str, concurrency: int, *, told_to_stop: bool = False) -> None:
+async def _take_jobs(
+    app: App, queue: str, concurrency: int, stalled_seconds: float, *, told_to_stop: bool = False
+) -> None:
     """Take the jobs of one queue; `told_to_stop` says that signals stop this worker."""
     await app.run_worker_async(
         queues=[queue],
@@ -48,6 +54,8 @@ async def _take_jobs(app: App, queue: str, concurrency: int, *, told_to_stop: bo
         delete_jobs="successful",
         fetch_job_polling_interval=5,
         shutdown_graceful_timeout=20,
+        update_heartbeat_interval=stalled_seconds / _HEARTBEATS_BEFORE_STALLED,
+        stalled_worker_timeout=stalled_seconds,
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 from vaultcrm.adapters.llm.catalog import cost_micro_usd
@@ -37,6 +37,7 @@ from vaultcrm.pipeline.context import engagement_score, last_fan_text
 from vaultcrm.pipeline.generation import CheckedCandidate, choose, confidence
 from vaultcrm.pipeline.personality import personality_or_default
 from vaultcrm.pipeline.prompting import PROMPT_VERSION, build_prompt
+from vaultcrm.workflows.alerting import NO_MODEL
 from vaultcrm.workflows.open_call import OpenCall, open_call, spending
 from vaultcrm.workflows.parts import Parts, Receipt
 from vaultcrm.workflows.save_generation import save_generation
@@ -94,15 +95,13 @@ async def generate_message(
             draft = await _draft(parts, call, request.generation_type, prompt)
         spent.tokens = draft.usage.total
         checked = _check(parts, call.situation, voice, draft)
-        record = _describe(parts, call, request, voice, care, draft, checked)
-        decision = _decide(parts, call, request, record, draft, care)
-        record = replace(
-            record, status=_STATUS[decision.decision], approval_reasons=decision.reasons
-        )
+        chosen = _choose(call.situation, request.generation_type, care, draft, checked)
+        decision = _decide(parts, call, request, chosen, draft, care)
+        record = _describe(parts, call, request, voice, care, draft, chosen, decision)
         return await save_generation(parts, call, record, receipt, encode)
 
 
-NOT_ASKED_FOR = Draft(DraftOutcome.UNUSABLE, (), TokenUsage(), model="none")
+NOT_ASKED_FOR = Draft(DraftOutcome.UNUSABLE, (), TokenUsage(), model=NO_MODEL)
 """Stands for the draft where something must not even be drafted."""
 
 _STATUS = {
@@ -190,62 +189,40 @@ NO_SELLING = Finding(
 )
 
 
-def _describe(
-    parts: Parts,
-    call: OpenCall,
-    request: GenerateRequest,
-    voice: Personality,
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What became of the candidates. `message` is None where there is nothing to send."""
+
+    message: str | None
+    price: Money | None
+    confidence: int
+    reasoning: str
+    safety: SafetyReport
+    alternatives: tuple[str, ...] = ()
+
+
+def _choose(
+    situation: Situation,
+    generation_type: GenerationType,
     care: Care | None,
     draft: Draft,
     checked: tuple[CheckedCandidate, ...],
-) -> GenerationRecord:
-    """The generation as far as it is known before the policy has spoken."""
-    situation = call.situation
-    now = parts.now()
-    message = price = None
-    sure, reasoning, safety = 0, "", CLEAN
-    if checked:
-        chosen = choose(checked)
-        message, safety = chosen.candidate.message, chosen.safety
-        reasoning = chosen.candidate.reasoning
-        sure = confidence(chosen, checked, len(situation.messages))
-        price = _price(chosen, request.generation_type, care, situation)
-    elif draft is NOT_ASKED_FOR:
-        safety = report_of((NO_SELLING,))
-    return GenerationRecord(
-        id=new_id(),
-        creator_id=situation.creator.id,
-        conversation_id=situation.conversation.id,
-        fan_id=situation.fan.id,
-        chatter_id=call.chatter_id,
-        generation_type=request.generation_type,
-        status=GenerationStatus.QUEUED,
+) -> Chosen:
+    """The best candidate, how sure we are of it, and the others beside it."""
+    if not checked:
+        stopped = draft is NOT_ASKED_FOR
+        return Chosen(None, None, 0, "", report_of((NO_SELLING,)) if stopped else CLEAN)
+    best = choose(checked)
+    message = best.candidate.message
+    return Chosen(
         message=message,
-        suggested_price=price,
-        currency=situation.fan.lifetime_value.currency,
+        price=_price(best, generation_type, care, situation),
+        confidence=confidence(best, checked, len(situation.messages)),
+        reasoning=best.candidate.reasoning,
+        safety=best.safety,
         alternatives=tuple(
-            item.candidate.message for item in checked if item.candidate.message != message
+            [one.candidate.message for one in checked if one.candidate.message != message]
         ),
-        confidence=sure,
-        reasoning=reasoning,
-        note=draft.note,
-        approval_reasons=(),
-        safety=safety,
-        priority=priority(
-            tier=situation.fan.tier,
-            price=price,
-            care=care,
-            waiting_since=situation.waiting_since,
-            last_seen_at=situation.fan.last_seen_at,
-            now=now,
-        ),
-        model=draft.model,
-        prompt_version=PROMPT_VERSION,
-        personality_version=voice.version,
-        last_message_id=situation.last_message_id,
-        usage=draft.usage,
-        cost_micro_usd=cost_micro_usd(parts.price(draft.model), draft.usage),
-        created_at=now,
     )
 
 
@@ -266,20 +243,20 @@ def _decide(
     parts: Parts,
     call: OpenCall,
     request: GenerateRequest,
-    record: GenerationRecord,
+    chosen: Chosen,
     draft: Draft,
     care: Care | None,
 ) -> PolicyDecision:
     """The approval policy over this draft."""
     situation = call.situation
     case = ApprovalCase(
-        generation_type=record.generation_type,
-        message=record.message,
-        price=record.suggested_price,
+        generation_type=request.generation_type,
+        message=chosen.message,
+        price=chosen.price,
         media_count=0,
-        verdict=record.safety.verdict,
+        verdict=chosen.safety.verdict,
         refused=draft.outcome is DraftOutcome.REFUSED,
-        confidence=record.confidence,
+        confidence=chosen.confidence,
         tier=situation.fan.tier,
         care=care,
         mode=situation.conversation.mode,
@@ -288,6 +265,54 @@ def _decide(
         fan_was_read=request.fan_was_read,
     )
     return decide(case, call.flags)
+
+
+def _describe(
+    parts: Parts,
+    call: OpenCall,
+    request: GenerateRequest,
+    voice: Personality,
+    care: Care | None,
+    draft: Draft,
+    chosen: Chosen,
+    decision: PolicyDecision,
+) -> GenerationRecord:
+    """The generation as it is saved."""
+    situation = call.situation
+    now = parts.now()
+    return GenerationRecord(
+        id=new_id(),
+        creator_id=situation.creator.id,
+        conversation_id=situation.conversation.id,
+        fan_id=situation.fan.id,
+        chatter_id=call.chatter_id,
+        generation_type=request.generation_type,
+        status=_STATUS[decision.decision],
+        message=chosen.message,
+        suggested_price=chosen.price,
+        currency=situation.fan.lifetime_value.currency,
+        alternatives=chosen.alternatives,
+        confidence=chosen.confidence,
+        reasoning=chosen.reasoning,
+        note=draft.note,
+        approval_reasons=decision.reasons,
+        safety=chosen.safety,
+        priority=priority(
+            tier=situation.fan.tier,
+            price=chosen.price,
+            care=care,
+            waiting_since=situation.waiting_since,
+            last_seen_at=situation.fan.last_seen_at,
+            now=now,
+        ),
+        model=draft.model,
+        prompt_version=PROMPT_VERSION,
+        personality_version=voice.version,
+        last_message_id=situation.last_message_id,
+        usage=draft.usage,
+        cost_micro_usd=cost_micro_usd(parts.price(draft.model), draft.usage),
+        created_at=now,
+    )
 
 
 def _channel_automates(parts: Parts, situation: Situation) -> bool:

@@ -63,7 +63,8 @@ async def save_generation(
         if receipt is not None and encode is not None:
             record = replace(record, stale_at=await inserted.answer())
             await receipt.store(connection, encode(record))
-    return replace(record, stale_at=await inserted.answer())
+    stale_at = await inserted.answer()
+    return record if stale_at is None else replace(record, stale_at=stale_at)
 
 
 def _audit_entry(record: GenerationRecord) -> AuditEntry:

@@ -10,7 +10,7 @@ from vaultcrm.db.pending import Connection, Record
 from vaultcrm.db.queries import ab_tests
 from vaultcrm.domain.people import Role
 from vaultcrm.entrypoints.api.context import CallerDep, PartsDep, creators_asked_for
-from vaultcrm.entrypoints.api.paging import Cursor, Limit, Listing, Page, Place
+from vaultcrm.entrypoints.api.paging import Cursor, Limit, Listing, Page, Place, as_sent
 from vaultcrm.entrypoints.api.schemas.ab_tests import (
     AbTestIn,
     AbTestOut,
@@ -23,7 +23,7 @@ from vaultcrm.workflows.run_ab_tests import add_ab_test, change_ab_test_status
 router = APIRouter(prefix="/api/ai/ab-tests", tags=["A/B tests"])
 
 _TESTS: Listing[Record] = Listing(
-    show=lambda row: AbTestOut(**with_results(row)),
+    show=lambda row: as_sent(AbTestOut(**with_results(row))),
     place_of=lambda row: (row["id"],),
     kinds=(UUID,),
 )

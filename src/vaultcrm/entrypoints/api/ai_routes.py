@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from vaultcrm.controls.auth import acting_chatter
-from vaultcrm.domain.generation import GenerationRecord
 from vaultcrm.domain.people import Credential
 from vaultcrm.entrypoints.api.context import (
     CallerDep,
@@ -22,6 +21,7 @@ from vaultcrm.entrypoints.api.schemas.generations import (
     FeedbackOut,
     GenerateIn,
     GenerationOut,
+    encode_generation,
 )
 from vaultcrm.entrypoints.api.schemas.personalities import PersonalityIn, PersonalityOut
 from vaultcrm.entrypoints.api.straight_route import StraightRoute
@@ -32,9 +32,6 @@ from vaultcrm.workflows.parts import Receipt
 from vaultcrm.workflows.record_outcome import OutcomeReport, record_outcome
 
 router = APIRouter(prefix="/api/ai", tags=["AI"])
-
-def encode_generation(record: GenerationRecord) -> str:
-    return GenerationOut.of(record).model_dump_json(by_alias=True)
 
 
 async def generate(

@@ -22,6 +22,7 @@ from vaultcrm.entrypoints.api.paging import (
     Listing,
     Page,
     Place,
+    as_sent,
     listing,
     moment,
 )
@@ -51,7 +52,7 @@ def _moment(text: str) -> datetime | str:
 
 
 _CONVERSATIONS: Listing[Record] = Listing(
-    show=lambda row: ConversationOut.model_construct(**row),
+    show=lambda row: as_sent(ConversationOut.model_construct(**row)),
     place_of=lambda row: (row["last_message_at"] or _NEVER, row["id"]),
     kinds=(_moment, UUID),
 )

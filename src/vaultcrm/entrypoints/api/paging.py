@@ -72,7 +72,7 @@ def place(text: str) -> int:
 class Listing(Generic[Row]):
     """One list: how a row is shown, where it stands, and how its place is read from a cursor."""
 
-    show: Callable[[Row], Schema]
+    show: Callable[[Row], Mapping[str, Any]]
     place_of: Callable[[Row], Place]
     kinds: tuple[Callable[[str], Any], ...]
 
@@ -90,12 +90,17 @@ class Listing(Generic[Row]):
         """
         rows = await read(decode_cursor(cursor, *self.kinds), limit + 1)
         shown = rows[:limit]
-        items = [self.show(row).model_dump(by_alias=True, warnings=False) for row in shown]
+        items = [self.show(row) for row in shown]
         more = len(rows) > limit
         following = encode_cursor(*self.place_of(shown[-1])) if more else None
         return Response(
             to_json({"items": items, "nextCursor": following}), media_type="application/json"
         )
+
+
+def as_sent(item: Schema) -> dict[str, Any]:
+    """An item as it is sent."""
+    return item.model_dump(by_alias=True, warnings=False)
 
 
 def listing(schema: type[Schema], **places: Callable[[str], Any]) -> Listing[Mapping[str, Any]]:
@@ -105,7 +110,7 @@ def listing(schema: type[Schema], **places: Callable[[str], Any]) -> Listing[Map
     return Listing(
         # Records hold plain texts where a schema names an enumeration: the database has checked
         # them.
-        show=lambda row: schema.model_construct(**row),
+        show=lambda row: as_sent(schema.model_construct(**row)),
         place_of=lambda row: (get(row),) if one else get(row),
         kinds=tuple(places.values()),
     )

@@ -35,6 +35,7 @@ STATUS: Mapping[type[errors.VaultError], HTTPStatus] = {
     errors.DrafterRateLimited: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DrafterTimeout: HTTPStatus.GATEWAY_TIMEOUT,
     errors.DrafterError: HTTPStatus.BAD_GATEWAY,
+    errors.SecretUnreadable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The status of each error; one that is not listed has that of its nearest ancestor."""

@@ -11,7 +11,6 @@ from vaultcrm.db.queries.queue import Split
 from vaultcrm.domain.errors import Conflict, VaultError
 from vaultcrm.domain.generation import GenerationRecord
 from vaultcrm.domain.people import Caller
-from vaultcrm.entrypoints.api.ai_routes import encode_generation
 from vaultcrm.entrypoints.api.context import (
     CallerDep,
     PartsDep,
@@ -20,7 +19,11 @@ from vaultcrm.entrypoints.api.context import (
     once,
 )
 from vaultcrm.entrypoints.api.paging import Cursor, Limit, Listing, Page, Place, moment, place
-from vaultcrm.entrypoints.api.schemas.generations import GenerationOut
+from vaultcrm.entrypoints.api.schemas.generations import (
+    GenerationOut,
+    encode_generation,
+    show_generation,
+)
 from vaultcrm.entrypoints.api.schemas.queue import (
     ApproveIn,
     ApproveOut,
@@ -42,7 +45,7 @@ from vaultcrm.workflows.work_queue import QueueView, claim, claim_next, release,
 router = APIRouter(prefix="/api/ai", tags=["Queue"])
 
 _QUEUE: Listing[GenerationRecord] = Listing(
-    show=GenerationOut.of,
+    show=show_generation,
     place_of=lambda record: (record.priority, record.created_at, record.id),
     kinds=(place, moment, UUID),
 )

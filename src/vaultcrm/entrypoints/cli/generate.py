@@ -34,7 +34,7 @@ def generate(
     """Draft a message, and say what happens to it next."""
     from vaultcrm.bootstrap import open_parts
     from vaultcrm.db.queries import access, conversations
-    from vaultcrm.entrypoints.api.ai_routes import encode_generation
+    from vaultcrm.entrypoints.api.schemas.generations import encode_generation
     from vaultcrm.workflows.generate_message import GenerateRequest, generate_message
 
     settings = settings_or_exit()

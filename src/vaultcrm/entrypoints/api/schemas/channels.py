@@ -17,12 +17,12 @@ class ChannelIn(Schema):
 
     creator_id: UUID
     channel: Line
-    settings: Annotated[dict[str, FreeText | bool | int], Field(max_length=20)]
+    settings: Annotated[dict[Line, FreeText | bool | int], Field(max_length=20)]
     send_delay_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
 
 
 class ChannelOut(Schema):
-    """An account. `settings` leaves secrets out; `webhookPath` is where the platform writes to."""
+    """An account. `settings` leaves secrets out."""
 
     creator_id: UUID
     channel: str

@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lint format lock clean
+.PHONY: help setup run test check bench faults lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ run: setup ## the whole product with demo data on http://127.0.0.1:8000
 
 test: setup lint ## every check and every test
 	$(BIN)/python -m pytest -n auto
+
+faults: setup ## kill -9 whatever runs, ROUNDS times (200), and check that nothing is lost or doubled
+	$(BIN)/python -m tests.faults
 
 lint: setup ## style, types and the import contract
 	$(BIN)/ruff check .

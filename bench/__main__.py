@@ -9,8 +9,8 @@ from statistics import quantiles
 from rich.console import Console
 from rich.table import Table
 
+from bench import approve, generate, queue
 from bench import filter as filter_bench
-from bench import generate
 
 
 def main() -> None:
@@ -48,10 +48,26 @@ def main() -> None:
         f"{stored.cached_share:.2f}",
         ">= 0.8",
     )
+    for processes in (1, 2):
+        table.add_row(
+            f"approvals a second over HTTP, {approve.CLIENTS} clients, web processes: {processes}",
+            approve.told(approve.measure(processes)),
+            ">= 500",
+        )
+    asked = queue.measure()
+    for row in queue.rows(asked):
+        table.add_row(*row)
     checks = filter_bench.measure()
     for name, value in checks.items():
         table.add_row(f"content filter, {name.replace('_', ' ')}", f"{value:,.2f}", "")
     console.print(table)
+
+    plans = Table("installation", "statement", "plan once it is settled, with rows", "pages", "ms")
+    for name, seen in asked.plans.items():
+        for one in seen:
+            nodes = " < ".join(one.nodes)
+            plans.add_row(name, one.statement, nodes, f"{one.pages:,}", f"{one.ms:.2f}")
+    console.print(plans)
 
 
 if __name__ == "__main__":

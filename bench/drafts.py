@@ -80,15 +80,20 @@ FROM (SELECT to_jsonb(t) AS copied FROM ai_message_generations t LIMIT 1) one,
      LATERAL jsonb_populate_record(NULL::ai_message_generations, copied || jsonb_build_object(
          'creator_id', p.creator_id, 'id', uuidv7(age), 'conversation_id', p.conversation_id,
          'fan_id', p.fan_id, 'last_message_id', p.message_id, 'created_at', now() + age,
-         'priority', n * 7919 %% 300,
+         'priority', n %% 300 * 7919 %% 300,
          'approval_reasons', CASE WHEN n %% 1000 = 7 THEN '["fan_distress"]'::jsonb
                                   WHEN n %% 50 = 3 THEN '["high_tier", "low_confidence"]'::jsonb
                                   ELSE copied -> 'approval_reasons' END)
        || CASE WHEN waits THEN '{}' ELSE jsonb_build_object(
          'status', 'approved', 'approved_at', now() + age + interval '1 minute',
-         'approved_by', copied -> 'chatter_id', 'final_message', copied -> 'generated_message') END) filled
+         'approved_by', copied -> 'chatter_id',
+         'final_message', copied -> 'generated_message') END) filled
 """
 
+_INDEXES = """
+SELECT indexname, indexdef FROM pg_indexes
+WHERE tablename = 'ai_message_generations' AND indexname <> 'ai_message_generations_pk'
+"""
 _TABLES = "creators, fans, conversations, messages, ai_message_generations"
 
 
@@ -103,8 +108,15 @@ def fill(server: Server, plan: Plan) -> None:
     with psycopg.connect(server.database_url, autocommit=True) as connection:
         # What is copied refers to what was copied before: there is nothing to check row by row.
         connection.execute("SET session_replication_role = replica")
-        for statement in (_CREATORS, _PEOPLE, _FANS, _CONVERSATIONS, _MESSAGES, _GENERATIONS):
+        for statement in (_CREATORS, _PEOPLE, _FANS, _CONVERSATIONS, _MESSAGES):
             connection.execute(statement, numbers)
+        # To build an index takes less than to let it grow by a million entries.
+        indexes = connection.execute(_INDEXES).fetchall()
+        for name, _ in indexes:
+            connection.execute(f"DROP INDEX {name}")
+        connection.execute(_GENERATIONS, numbers)
+        for _, definition in indexes:
+            connection.execute(definition)
         connection.execute(f"VACUUM (ANALYZE) {_TABLES}")
         connection.execute("CHECKPOINT")
 

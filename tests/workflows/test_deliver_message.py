@@ -125,6 +125,26 @@ async def test_a_message_is_sent_once_and_then_stands_in_the_conversation(
     assert trace["subject_id"] == str(item_id)
 
 
+async def test_a_fan_who_writes_while_a_message_is_being_sent_still_waits(
+    sending: RunningApp, platform: Platform
+) -> None:
+    platform.answers = [Answer(seconds=1)]
+    manager, talk, item_id = await waiting(sending)
+    delivery = asyncio.create_task(attempt(sending.parts, talk, item_id))
+    for _ in range(400):
+        if platform.taken:
+            break
+        await asyncio.sleep(0.02)
+    assert platform.taken
+    await manager.made(talk.messages, talk.says("One more thing!"))
+    assert (await delivery) is not None
+
+    now = await manager.found(f"/api/conversations/{talk.conversation_id}")
+    assert now["waitingSince"] is not None
+    newest = (await manager.found(talk.messages))["items"][0]
+    assert newest["text"] == "One more thing!"
+
+
 async def test_a_worker_sends_what_was_approved_and_the_generation_says_so(
     sending: RunningApp, platform: Platform
 ) -> None:
@@ -233,7 +253,7 @@ async def test_after_a_crash_a_platform_that_knows_our_id_is_asked_again_with_th
     platform.answers = [Answer(drops=True), Answer()]
     _, talk, item_id = await waiting(sending)
     await attempt(sending.parts, talk, item_id)
-    await rows(sending, "UPDATE outbox SET delivery_status = 'sending'")
+    await rows(sending, "UPDATE outbox SET delivery_status = 'sending', not_before = created_at")
 
     delivery = await attempt(sending.parts, talk, item_id)
 
@@ -242,6 +262,29 @@ async def test_after_a_crash_a_platform_that_knows_our_id_is_asked_again_with_th
     lost, taken = platform.taken
     assert (lost.body, lost.headers["webhook-id"]) == (taken.body, taken.headers["webhook-id"])
     assert len(await rows(sending, "SELECT 1 FROM messages WHERE sender = 'creator'")) == 1
+
+
+@pytest.mark.parametrize("answer", [Answer(drops=True), Answer(500)])
+async def test_a_message_that_may_have_arrived_is_asked_for_again_though_the_fan_has_written_since(
+    sending: RunningApp, platform: Platform, answer: Answer
+) -> None:
+    platform.answers = [answer, Answer()]
+    manager, talk, item_id = await waiting(sending)
+
+    first = await attempt(sending.parts, talk, item_id)
+    too_soon = await attempt(sending.parts, talk, item_id)
+    assert first is not None
+    assert too_soon is not None
+    assert (first.status, too_soon.status) == (DeliveryStatus.SENDING, DeliveryStatus.SENDING)
+    assert too_soon.retry_at == first.retry_at
+    assert first.retry_at is not None
+    await manager.made(talk.messages, talk.says("Are you there?"))
+    again = await attempt(at(sending.parts, first.retry_at), talk, item_id)
+
+    assert again is not None
+    assert again.status is DeliveryStatus.SENT
+    assert [taken.headers["webhook-id"] for taken in platform.taken] == [str(item_id)] * 2
+    assert (await item_of(sending, item_id))["attempts"] == 2
 
 
 async def test_after_a_crash_a_platform_that_does_not_know_our_id_is_not_asked_again(
@@ -295,14 +338,16 @@ async def test_a_platform_that_is_busy_is_asked_again_when_it_says_so(
     first = await attempt(at(sending.parts, now), talk, item_id)
 
     assert first is not None
-    assert first.status is DeliveryStatus.PENDING
+    # A 429 was not taken; of the others nobody knows.
+    waits_as = DeliveryStatus.PENDING if answer.status == 429 else DeliveryStatus.SENDING
+    assert first.status is waits_as
     assert first.retry_at == now + timedelta(seconds=least_seconds)
     item = await item_of(sending, item_id)
     assert item["not_before"] == first.retry_at
     assert item["error"]
     early = await attempt(at(sending.parts, now + timedelta(seconds=1)), talk, item_id)
     assert early is not None
-    assert (early.status, len(platform.taken)) == (DeliveryStatus.PENDING, 1)
+    assert (early.status, len(platform.taken)) == (waits_as, 1)
     assert early.retry_at == first.retry_at
     later = await attempt(at(sending.parts, first.retry_at), talk, item_id)
     assert later is not None

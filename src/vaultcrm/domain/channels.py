@@ -115,6 +115,9 @@ class SendResult:
     error: str = ""
     retry_after: float | None = None
     """Seconds."""
+    may_have_arrived: bool = False
+    """Of a failure on a platform with idempotency: it may have been taken, and asking again under
+    the same id finds out."""
 
 
 class Channel(Protocol):

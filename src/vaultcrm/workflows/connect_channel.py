@@ -64,7 +64,7 @@ async def connect_channel(
         await _note(parts, connection, caller, account, AuditAction.CHANNEL_CONNECTED)
         await _clear(parts, connection, wanted.creator_id, wanted.channel)
         if receipt is not None and encode is not None:
-            await receipt.store(connection, encode(account))
+            await receipt.store(connection, encode(account), status_code=201)
     return account
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, creators, feedback, generations, outbox, personalities
+from vaultcrm.db.queries import audit, feedback, generations, outbox
 from vaultcrm.domain.approval import DecisionAction, RejectReason
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Author
@@ -74,16 +74,9 @@ async def decide_approval(
     now = parts.now()
     async with parts.pool.connection() as connection:
         record = await find_generation(connection, caller, request.generation_id)
-        async with connection.pipeline():
-            voice_sent = await personalities.current(connection, record.creator_id)
-            recipient_sent = await outbox.recipient_of(
-                connection, record.creator_id, record.conversation_id
-            )
-            creator_sent = await creators.get_creator(connection, record.creator_id)
-        voice = await voice_sent.answer()
-        recipient = await recipient_sent.answer()
-        creator = await creator_sent.answer()
-    if recipient is None or creator is None:
+        sent = await outbox.departure(connection, record.creator_id, record.conversation_id)
+        departure = await sent.answer()
+    if departure is None:
         raise NotFound("conversation")
     if record.status is not GenerationStatus.QUEUED:
         raise await too_late(parts, record)
@@ -96,8 +89,13 @@ async def decide_approval(
             text_field="modifiedMessage",
             price_field="modifiedPrice",
         )
-        forbidden_words = voice.forbidden_words if voice else ()
-        await check_leaving(parts, leaving, recipient, creator, forbidden_words)
+        await check_leaving(
+            parts,
+            leaving,
+            departure.recipient,
+            departure.creator,
+            departure.forbidden_words,
+        )
     async with parts.pipelined_transaction() as connection:
         decided_sent = await generations.decide(
             connection,
@@ -113,8 +111,11 @@ async def decide_approval(
         decided = await decided_sent.answer()
         if decided is not None:
             decided = await _write_decision(
-                parts, connection, caller, request, outcome, decided, recipient, now
+                parts, connection, caller, request, outcome, decided, departure.recipient, now
             )
+            if departure.decisions_are_heard:
+                event = generation_decided(decided, request.action, caller.user_id, now)
+                await announce(parts, connection, event)
             if receipt is not None and encode is not None:
                 await receipt.store(connection, encode(decided))
     if decided is None:
@@ -207,9 +208,6 @@ async def _write_decision(
             at=now,
             details={"action": request.action.value, "although_stale": request.although_stale},
         ),
-    )
-    await announce(
-        parts, connection, generation_decided(decided, request.action, caller.user_id, now)
     )
     if outcome.message is None:
         return decided

@@ -2,7 +2,8 @@
 
 `sending` is written down before the platform is called. If this process dies in the call, the next
 attempt finds `sending`: a platform that knows our idempotency key is asked again with the same key,
-for any other the message becomes `uncertain` and a person is asked. It is never sent twice.
+for any other the message becomes `uncertain` and a person is asked. It is never sent twice. What
+such a platform may have taken without an answer stays `sending` too, until it is asked again.
 
 A message that must wait keeps its job, which keeps the lock of the conversation: what was decided
 later leaves later.
@@ -56,7 +57,7 @@ async def deliver_message(parts: Parts, creator_id: UUID, item_id: UUID) -> Deli
     if taken is None:
         return None
     item, recipient, interrupted = taken
-    if item.status is DeliveryStatus.PENDING:
+    if item.status is DeliveryStatus.PENDING or item.not_before > parts.now():
         return _waits(parts, item, recipient)
     hold = reason_not_to_send(item, recipient)
     if recipient is None or hold in _NEVER or (hold is not None and not interrupted):
@@ -71,12 +72,12 @@ async def deliver_message(parts: Parts, creator_id: UUID, item_id: UUID) -> Deli
         return await _close(parts, item, recipient, closing, SendResult(SendStatus.UNCERTAIN))
     if recipient.paused:
         return _waits(parts, item, recipient)
+    began = parts.now()
     result = await channel.send(_outbound(item, recipient))
     if result.error_kind is SendErrorKind.AUTH:
         return await _pause(parts, item, recipient, result.error, interrupted=interrupted)
-    return await _close(
-        parts, item, recipient, closing_of(result, item.attempts, parts.now()), result
-    )
+    closing = closing_of(result, item.attempts, parts.now())
+    return await _close(parts, item, recipient, closing, result, began=began)
 
 
 _NOT_SENT = SendResult(SendStatus.FAILED)
@@ -189,9 +190,15 @@ async def _close(
     result: SendResult,
     *,
     alert: bool = False,
+    began: datetime | None = None,
 ) -> Delivery:
-    """The receipt: state, message in the conversation and audit, together."""
+    """The receipt: state, message in the conversation and audit, together.
+
+    The message stands at the time when sending began: what the fan wrote while the platform was
+    called comes after it, and still waits.
+    """
     now = parts.now()
+    sent_at = began or now
     async with parts.transaction() as connection:
         closed = await outbox.close(
             connection,
@@ -215,11 +222,11 @@ async def _close(
                     external_id=result.message_id or str(item.id),
                     text=item.text,
                     price=item.price,
-                    sent_at=now,
+                    sent_at=sent_at,
                     ours=True,
                 )
                 await inbound.note_creator_message(
-                    connection, item.creator_id, item.conversation_id, now
+                    connection, item.creator_id, item.conversation_id, sent_at
                 )
             if closing.retry_at is None:
                 await audit.record(connection, _audit_entry(item, closing, now))

@@ -23,11 +23,8 @@ async def find_generation(
     connection: Connection, caller: Caller, generation_id: UUID
 ) -> GenerationRecord:
     """One generation with the state of its delivery; raises NotFound."""
-    creator_id = await generations.find_creator(connection, generation_id)
-    if creator_id is None or not caller.may_see(creator_id):
-        raise NotFound("generation")
-    record = await (await generations.get(connection, creator_id, generation_id)).answer()
-    if record is None:
+    record = await (await generations.find(connection, generation_id)).answer()
+    if record is None or not caller.may_see(record.creator_id):
         raise NotFound("generation")
     return record
 

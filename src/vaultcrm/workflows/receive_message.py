@@ -6,7 +6,7 @@ from uuid import UUID
 
 from vaultcrm.db.jobs import ANSWER_FAN, PROCESS_INBOUND
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, creators, feedback, generations, inbound
+from vaultcrm.db.queries import audit, creators, feedback, generations, inbound, outbox
 from vaultcrm.db.queries.inbound import Thread
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.channels import EventKind, InboundEvent
@@ -61,7 +61,8 @@ async def process_webhook(parts: Parts, creator_id: UUID, row_id: UUID) -> None:
         channel_name, body = taken
         errors: list[str] = []
         try:
-            events = (await find_channel(parts, creator_id, channel_name)).parse(body)
+            channel = await find_channel(parts, creator_id, channel_name, connection)
+            events = channel.parse(body)
         except (InvalidInput, NotFound) as refused:
             errors.append(str(refused))
         else:
@@ -154,7 +155,9 @@ async def store_message(
         return
     await inbound.note_creator_message(connection, creator_id, thread.conversation_id, sent_at)
     if author is Author.CHATTER:
-        await generations.expire(connection, creator_id, thread.conversation_id)
+        # A platform may tell of our own message before its receipt is here.
+        if not await outbox.is_underway(connection, creator_id, thread.conversation_id, text):
+            await generations.expire(connection, creator_id, thread.conversation_id)
     else:
         await generations.mark_stale(connection, creator_id, thread.conversation_id, now)
 
@@ -234,6 +237,10 @@ async def _note_fan_message(
 async def _receive_purchase(
     parts: Parts, connection: Connection, creator_id: UUID, thread: Thread, event: InboundEvent
 ) -> str | None:
+    if not event.message_ref:
+        # Something that is no message, such as a post.
+        await _add_value(connection, creator_id, thread, event)
+        return None
     bought = await inbound.note_purchase(connection, creator_id, thread, event)
     if bought is None:
         return f"the message {event.message_ref} is not known here, or was bought before"

@@ -1,6 +1,7 @@
 """A person settles a message whose fate is not known, or that could not be sent."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -16,6 +17,9 @@ from vaultcrm.domain.outbox import OutboxItem
 from vaultcrm.domain.people import Caller
 from vaultcrm.workflows.leaving import defer_delivery
 from vaultcrm.workflows.parts import Parts, Receipt
+
+CLOCKS_APART = timedelta(minutes=5)
+"""How much a platform's clock may be behind ours."""
 
 
 class Resolution(StrEnum):
@@ -78,7 +82,7 @@ async def resolve_delivery(
                 status=item.status.value,
             )
         if resolution is Resolution.SENT:
-            await _keep_as_sent(parts, connection, settled)
+            await _keep_as_sent(parts, connection, settled, item.not_before - CLOCKS_APART)
         if resolution is Resolution.SEND_AGAIN:
             await defer_delivery(parts, connection, settled)
         await audit.record(
@@ -105,9 +109,17 @@ async def resolve_delivery(
     return settled
 
 
-async def _keep_as_sent(parts: Parts, connection: Connection, item: OutboxItem) -> None:
-    """The message belongs to the conversation, as if its receipt had come."""
+async def _keep_as_sent(
+    parts: Parts, connection: Connection, item: OutboxItem, since: datetime
+) -> None:
+    """The message belongs to the conversation, as if its receipt had come.
+
+    Where the platform has told of it since it may have left, it is there already and becomes ours.
+    """
     now = parts.now()
+    told = await inbound.find_told(
+        connection, item.creator_id, item.conversation_id, item.text, since
+    )
     await inbound.add_message(
         connection,
         creator_id=item.creator_id,
@@ -116,7 +128,7 @@ async def _keep_as_sent(parts: Parts, connection: Connection, item: OutboxItem) 
         author=item.author,
         author_user_id=item.author_user_id,
         generation_id=item.generation_id,
-        external_id=item.external_id or str(item.id),
+        external_id=item.external_id or told or str(item.id),
         text=item.text,
         price=item.price,
         sent_at=now,

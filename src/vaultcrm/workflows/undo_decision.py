@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from uuid import UUID
 
-from vaultcrm.db.queries import audit, feedback, generations, outbox
+from vaultcrm.db.pending import Connection
+from vaultcrm.db.queries import audit, feedback, generations, inbound, outbox
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import Conflict, Forbidden
 from vaultcrm.domain.generation import GenerationRecord, GenerationStatus
+from vaultcrm.domain.outbox import OutboxItem
 from vaultcrm.domain.people import Caller, Role
 from vaultcrm.workflows.find_draft import find_generation
 from vaultcrm.workflows.parts import Parts, Receipt
@@ -21,7 +23,8 @@ async def undo_decision(
     receipt: Receipt | None = None,
     encode: Callable[[GenerationRecord], str] | None = None,
 ) -> GenerationRecord:
-    """The draft waits again, as it was drafted, held by whoever takes the approval back.
+    """The draft waits again, as it was drafted, held by whoever takes the approval back. It is
+    stale when the fan has written since the approval.
 
     Raises NotFound, Forbidden for a chatter and somebody else's decision, or Conflict when the
     message has left, is leaving, or was never approved.
@@ -45,6 +48,7 @@ async def undo_decision(
                 record.id,
                 user_id=caller.user_id,
                 until=now + CLAIM_LEASE,
+                stale_at=now if await _overtaken(connection, item) else None,
             )
         if waiting is not None:
             await feedback.take_back(connection, record.creator_id, record.id)
@@ -67,3 +71,15 @@ async def undo_decision(
                 status=record.delivery_status.value if record.delivery_status else None,
             )
     return waiting
+
+
+async def _overtaken(connection: Connection, item: OutboxItem) -> bool:
+    """Whether the fan has written since the approval.
+
+    New messages mark the drafts that wait, and this one did not. The conversation stays locked, so
+    that a message is either seen here or sees the draft waiting.
+    """
+    await inbound.lock_conversation(connection, item.creator_id, item.conversation_id)
+    sent = await outbox.recipient_of(connection, item.creator_id, item.conversation_id)
+    recipient = await sent.answer()
+    return recipient is not None and recipient.newest_fan_message_id != item.seen_message_id

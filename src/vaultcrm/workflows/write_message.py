@@ -82,7 +82,7 @@ async def write_message(
                 "then send it again.",
                 newer,
             )
-    leaving = Leaving(wanted.text, wanted.price, wanted.media_ids)
+    leaving = Leaving(wanted.text, wanted.price, wanted.media_ids, price_field="priceMinor")
     safety = await check_leaving(
         parts, leaving, recipient, creator, voice.forbidden_words if voice else ()
     )

@@ -1082,11 +1082,11 @@ def test_tokens_do_not_show_in_a_log() -> None:
         ("creatorUuid", {"creator_uuid": "mia"}),
         ("clientId", {"client_id": ""}),
         ("clientSecret", {"client_secret": "two words"}),
-        ("tokens.access", {"tokens": tokens(access="")}),
-        ("tokens.access", {"tokens": tokens(access="a\r\nx: y")}),
-        ("tokens.refresh", {"tokens": tokens(refresh="é")}),
+        ("accessToken", {"tokens": tokens(access="")}),
+        ("accessToken", {"tokens": tokens(access="a\r\nx: y")}),
+        ("refreshToken", {"tokens": tokens(refresh="é")}),
         (
-            "tokens.expiresAt",
+            "expiresAt",
             {"tokens": FanvueTokens("a", "b", datetime(2026, 1, 1))},  # noqa: DTZ001 - the point
         ),
         ("baseUrl", {"base_url": "api.fanvue.com"}),

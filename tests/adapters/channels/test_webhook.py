@@ -511,6 +511,7 @@ def test_a_platform_that_is_not_there_may_be_tried_again() -> None:
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}/messages"
         (result,) = send(url, outbound())
     assert (result.status, result.error_kind) == (SendStatus.FAILED, SendErrorKind.RETRYABLE)
+    assert not result.may_have_arrived
     assert "reached" in result.error
 
 
@@ -521,6 +522,7 @@ def test_a_lost_connection_may_be_tried_again_since_the_id_makes_it_safe(
     message = outbound()
     lost, sent = send(platform.url, message, message)
     assert (lost.status, lost.error_kind) == (SendStatus.FAILED, SendErrorKind.RETRYABLE)
+    assert lost.may_have_arrived
     assert sent == SendResult(SendStatus.SENT, message_id="their-1")
 
 
@@ -528,6 +530,7 @@ def test_a_platform_that_does_not_answer_in_time_may_be_tried_again(platform: Pl
     platform.answers = [Answer(seconds=1.0)]
     (result,) = send(platform.url, outbound(), timeout=0.2)
     assert (result.status, result.error_kind) == (SendStatus.FAILED, SendErrorKind.RETRYABLE)
+    assert result.may_have_arrived
     assert "0.2 seconds" in result.error
 
 

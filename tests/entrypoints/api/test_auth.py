@@ -105,6 +105,9 @@ def reads(talk: Talk) -> list[tuple[str, dict[str, Any]]]:
     return [
         ("/api/ai/personality", {"creatorId": talk.creator_id}),
         ("/api/ai/queue", {"creatorId": talk.creator_id}),
+        ("/api/ai/queue/claims", {"creatorId": talk.creator_id}),
+        ("/api/deliveries", {"creatorId": talk.creator_id}),
+        ("/api/channels", {"creatorId": talk.creator_id}),
         ("/api/fans", {"creatorId": talk.creator_id}),
         (f"/api/fans/{talk.fan_id}", {}),
         ("/api/conversations", {"creatorId": talk.creator_id}),
@@ -127,6 +130,9 @@ def writes(talk: Talk) -> list[tuple[str, dict[str, Any]]]:
         (f"{at}/mode", {**mine, "mode": "off"}),
         (f"{at}/care", {**mine, "care": "distress", "reason": "I feel it"}),
         (talk.messages, talk.says("Hello?")),
+        (f"{at}/send", {**mine, "text": "Hi Tom."}),
+        (f"/api/deliveries/{NOWHERE}", {**mine, "resolution": "sent"}),
+        ("/api/ai/queue/claim", mine),
     ]
 
 
@@ -147,8 +153,19 @@ async def test_what_belongs_to_a_creator_does_not_exist_for_a_chatter_who_is_not
         ("/api/ai/approve", {"generationId": draft["generationId"], "action": "reject"}),
         ("/api/ai/feedback", {"generationId": draft["generationId"], "replied": True}),
         ("/api/ai/queue/claim", {"generationId": draft["generationId"]}),
+        ("/api/ai/queue/release", {"generationId": draft["generationId"]}),
+        ("/api/ai/queue/snooze", {"generationId": draft["generationId"], "until": None}),
+        ("/api/ai/undo", {"generationId": draft["generationId"]}),
     ):
         assert (await stranger.post(path, body)).status_code == 404, path
+    decisions = [{"generationId": draft["generationId"], "action": "reject"}]
+    bulk = await stranger.made("/api/ai/queue/decide", {"decisions": decisions})
+    unknown = await stranger.made(
+        "/api/ai/queue/decide", {"decisions": [{**decisions[0], "generationId": NOWHERE}]}
+    )
+    assert (bulk["succeeded"], bulk["failed"]) == (0, 1)
+    assert bulk["results"][0]["problem"] == unknown["results"][0]["problem"]
+    assert bulk["results"][0]["generation"] is None
     assert len(llm.requests) == 1
     for path, query in reads(other):
         assert (await stranger.get(path, **query)).status_code == 200, path
@@ -165,7 +182,8 @@ async def test_the_lists_of_a_chatter_hold_what_their_creators_have_and_nothing_
     assigned = await sign_in(claude, Role.CHATTER, creators=["theo"])
     for path in ("/api/creators", "/api/fans", "/api/conversations", "/api/templates"):
         assert (await stranger.found(path))["items"] == [], path
-    assert (await stranger.found("/api/ai/queue"))["items"] == []
+    for path in ("/api/ai/queue", "/api/ai/queue/claims", "/api/deliveries", "/api/channels"):
+        assert (await stranger.found(path))["items"] == [], path
     assert [item["id"] for item in (await assigned.found("/api/fans"))["items"]] == [theo.fan_id]
     assert [item["handle"] for item in (await assigned.found("/api/creators"))["items"]] == ["theo"]
 

@@ -3,11 +3,13 @@
 import base64
 import json
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
+from tests.support.accounts import ACCOUNTS
 from tests.support.app import RunningApp
 from tests.support.world import SignedIn, Talk, conversation, rows, sign_in
 from vaultcrm.domain.people import Role
@@ -19,21 +21,40 @@ Body = dict[str, Any]
 
 
 def good_bodies(
-    talk: Talk, generation_id: str, endpoint_id: str, ab_test_id: str
+    talk: Talk,
+    *,
+    generation_id: str,
+    endpoint_id: str,
+    ab_test_id: str,
+    item_id: str,
+    channel: str = "telegram",
 ) -> dict[str, Body]:
-    """For each operation that takes a body, one that it would take."""
+    """For each operation that takes a body, one that it would take, when asked in this order.
+
+    `item_id` is a message that failed.
+    """
     mine = {"creatorId": talk.creator_id}
     at = f"/api/conversations/{talk.conversation_id}"
     return {
         "/api/ai/generate": talk.asks(chatterId=None),
-        "/api/ai/queue/claim": {"generationId": generation_id},
+        "/api/ai/queue/claim": {"generationId": generation_id, "split": "other"},
+        "/api/ai/queue/release": {"generationId": generation_id},
+        "/api/ai/queue/snooze": {
+            "generationId": generation_id,
+            "until": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
+        },
         "/api/ai/approve": {
             "generationId": generation_id, "action": "modify", "modifiedMessage": "Hello!",
-            "modifiedPrice": 5, "reason": "it is better", "sendAnyway": False,
+            "modifiedPrice": 5, "mediaIds": ["m-1"], "reason": "it is better",
+            "rejectReason": "other", "sendAnyway": False,
         },
         "/api/ai/feedback": {
             "generationId": generation_id, "replied": True, "purchased": True, "revenue": 5,
             "timeToReply": 5,
+        },
+        "/api/ai/undo": {"generationId": generation_id},
+        "/api/ai/queue/decide": {
+            "decisions": [{"generationId": generation_id, "action": "reject"}],
         },
         "/api/ai/personality": {
             **mine, "personalityType": "calm", "toneDescriptors": ["warm"],
@@ -61,6 +82,18 @@ def good_bodies(
         f"{at}/messages": {
             **mine, "id": "m-1", "from": "fan", "text": "Hello", "sentAt": "2026-11-01T10:00:00Z",
         },
+        f"{at}/send": {
+            **mine, "text": "Hi Tom.", "priceMinor": 500, "currency": "USD", "mediaIds": ["m-1"],
+            "seenMessageId": None,
+        },
+        f"/api/deliveries/{item_id}": {**mine, "resolution": "send_again"},
+        "/api/channels": {
+            **mine, "channel": "telegram", "settings": ACCOUNTS["telegram"],
+            "sendDelaySeconds": 5,
+        },
+        f"/api/channels/{channel}/pause": mine,
+        f"/api/channels/{channel}/resume": mine,
+        f"/api/channels/{channel}/remove": mine,
         "/api/templates": {
             **mine, "name": "hello", "category": "reply", "language": "en",
             "templateText": "Hello {fan_name}", "priceMinor": 500,
@@ -121,7 +154,18 @@ async def lab(app: RunningApp) -> Lab:
     endpoint = await admin.made("/api/event-endpoints", hook)
     ab_test = {"creatorId": talk.creator_id, "testName": "first", "variants": variants("0", "0")}
     added = await admin.made("/api/ai/ab-tests", ab_test)
-    return Lab(admin, talk, good_bodies(talk, draft["generationId"], endpoint["id"], added["id"]))
+    own = {"creatorId": talk.creator_id, "text": "Hi!"}
+    other = await conversation(admin, fan="bea")
+    sent = await admin.made(f"/api/conversations/{other.conversation_id}/send", own)
+    await rows(app, "UPDATE outbox SET delivery_status = 'failed'")
+    bodies = good_bodies(
+        talk,
+        generation_id=draft["generationId"],
+        endpoint_id=endpoint["id"],
+        ab_test_id=added["id"],
+        item_id=sent["messageId"],
+    )
+    return Lab(admin, talk, bodies)
 
 
 def test_every_operation_that_takes_a_body_is_tried_here() -> None:
@@ -135,7 +179,15 @@ def test_every_operation_that_takes_a_body_is_tried_here() -> None:
         if "application/json"
         in methods.get("post", {}).get("requestBody", {"content": {}})["content"]
     }
-    assert taking == good_bodies(talk, NOWHERE, "{endpoint_id}", "{test_id}").keys()
+    tried = good_bodies(
+        talk,
+        generation_id=NOWHERE,
+        endpoint_id="{endpoint_id}",
+        ab_test_id="{test_id}",
+        item_id="{item_id}",
+        channel="{channel}",
+    )
+    assert taking == tried.keys()
 
 
 async def test_the_bodies_that_the_other_tests_spoil_are_good(lab: Lab) -> None:
@@ -335,6 +387,16 @@ async def test_a_line_is_one_line(lab: Lab) -> None:
         ("revenue", -1),
         ("timeToReply", -1),
         ("modifiedPrice", -1),
+        ("rejectReason", "ugly"),
+        ("split", "urgent"),
+        ("until", "tomorrow"),
+        ("until", "2026-11-01T10:00:00"),
+        ("decisions", []),
+        ("mediaIds", ["m"] * 21),
+        ("resolution", "lost"),
+        ("sendDelaySeconds", -1),
+        ("sendDelaySeconds", 3601),
+        ("seenMessageId", "the last one"),
         ("modifiedPrice", 10**9),
         ("sentAt", "yesterday"),
         ("sentAt", "2026-11-01T10:00:00"),
@@ -402,6 +464,7 @@ async def test_an_id_that_nothing_has_is_not_found_when_read(lab: Lab) -> None:
     for path in (
         "/api/ai/personality", "/api/ai/queue", "/api/fans", "/api/conversations",
         "/api/templates", "/api/flags", "/api/audit", "/api/ai/ab-tests", "/api/ai/metrics",
+        "/api/ai/queue/claims", "/api/deliveries", "/api/channels",
     ):  # fmt: skip
         assert (await lab.admin.get(path, creatorId=NOWHERE)).status_code == 404, path
     body = {**lab.bodies["/api/conversations"], "channel": "pigeon"}
@@ -410,7 +473,7 @@ async def test_an_id_that_nothing_has_is_not_found_when_read(lab: Lab) -> None:
 
 LISTS = (
     "/api/creators", "/api/fans", "/api/conversations", "/api/templates", "/api/ai/queue",
-    "/api/audit", "/api/ai/ab-tests", "/api/alerts",
+    "/api/audit", "/api/ai/ab-tests", "/api/alerts", "/api/deliveries",
 )  # fmt: skip
 
 
@@ -462,6 +525,32 @@ async def test_an_id_in_a_path_or_a_query_that_is_none_is_refused(lab: Lab) -> N
         assert fields_at_fault(response, path) == ["creatorId"]
     response = await lab.admin.get("/api/ai/personality")
     assert fields_at_fault(response, "no creator") == ["creatorId"]
+
+
+async def test_a_setting_of_a_channel_is_a_text_a_number_or_yes_or_no(lab: Lab) -> None:
+    body = lab.bodies["/api/channels"]
+    for written in (b'"a\\u0000b"', b'"\\ud800"', b"{}", b"[1]", b"null", b"NaN", b"1e999", b"1.5"):
+        given = {**ACCOUNTS["telegram"], "botToken": "<here>"}
+        content = json.dumps({**body, "settings": given}).encode()
+        found = await lab.refused("/api/channels", content.replace(b'"<here>"', written))
+        assert all(field.split(".")[0] in {"settings", "body"} for field in found), written
+
+
+async def test_each_of_many_decisions_is_checked_before_any_is_made(lab: Lab) -> None:
+    good = {"generationId": NOWHERE, "action": "reject"}
+    path = "/api/ai/queue/decide"
+    found = await lab.refused(path, {"decisions": [good, {**good, "action": "burn"}]})
+    assert found == ["decisions.1.action"]
+    assert await lab.refused(path, {"decisions": [good] * 101}) == ["decisions"]
+
+
+async def test_a_search_of_the_queue_that_makes_no_sense_is_refused(lab: Lab) -> None:
+    for name, wrong in (
+        ("split", "urgent"), ("waitingMinutes", "-1"), ("waitingMinutes", "long"),
+        ("unclaimed", "perhaps"), ("waitingMinutes", "9" * 30),
+    ):  # fmt: skip
+        response = await lab.admin.get("/api/ai/queue", **{name: wrong})
+        assert fields_at_fault(response, name) == [name]
 
 
 @pytest.mark.parametrize("chunked", [False, True])

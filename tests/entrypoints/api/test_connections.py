@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import psycopg
@@ -77,6 +78,28 @@ async def test_a_draft_that_leaves_by_itself_is_saved_in_one_transaction(
                ) x""",
         )
         assert len(numbers["seen"]) == 1
+
+
+async def test_an_approval_takes_three_questions_and_one_transaction(
+    wire: Wire, home: Path, llm: LlmStub
+) -> None:
+    own = settings(wire.url, home, **with_claude(llm.url), database_pool_size=2)
+    async with running_app(own) as app:
+        manager = await sign_in(app, Role.MANAGER)
+        talk = await conversation(manager)
+        drafts = [await manager.made("/api/ai/generate", talk.asks()) for _ in range(9)]
+
+        async def approve(draft: dict[str, Any]) -> None:
+            decision = {"generationId": draft["generationId"], "action": "approve"}
+            await manager.made("/api/ai/approve", decision)
+
+        for draft in drafts[1:]:  # until each connection has prepared its statements
+            await approve(draft)
+        begun = wire.round_trips
+        await approve(drafts[0])
+        # Who asks, which draft, where it goes; then the decision with all that it writes, which
+        # waits once inside for whether this decision was the first.
+        assert wire.round_trips - begun == 4
 
 
 async def test_drafts_that_wait_for_the_model_hold_no_connection(

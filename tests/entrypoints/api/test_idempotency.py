@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from stubs.llm import Fail, LlmStub
+from tests.support.accounts import account
 from tests.support.app import RunningApp
 from tests.support.gate import Gate
 from tests.support.world import SignedIn, Talk, conversation, counters, rows, sign_in
@@ -64,6 +65,16 @@ CASES: dict[str, Case] = {
         },
         "SELECT count(*) FROM ai_ab_tests",
     ),
+    "own message": (
+        "/api/conversations/{talk.conversation_id}/send",
+        lambda talk: {"creatorId": talk.creator_id, "text": "Hi Tom."},
+        "SELECT count(*) FROM outbox",
+    ),
+    "channel": (
+        "/api/channels",
+        lambda talk: account("telegram", talk.creator_id),
+        "SELECT count(*) FROM audit_log WHERE action = 'channel.connected'",
+    ),
     "draft": (
         "/api/ai/generate",
         lambda talk: talk.asks(),
@@ -94,6 +105,7 @@ async def test_the_same_request_again_gets_the_same_answer_and_changes_nothing(
 ) -> None:
     path, body, effect = case
     admin, talk = await prepared(claude)
+    path = path.format(talk=talk)
 
     first = await admin.post(path, body(talk), key="k-1")
     again = await admin.post(path, body(talk), key="k-1")
@@ -108,6 +120,7 @@ async def test_the_same_request_again_gets_the_same_answer_and_changes_nothing(
 async def test_a_key_is_not_good_for_another_request(claude: RunningApp, case: Case) -> None:
     path, body, effect = case
     admin, talk = await prepared(claude)
+    path = path.format(talk=talk)
     await admin.post("/api/creators", {"handle": "zoe", "displayName": "Zoe"}, key="k-1")
     other = await admin.post(path, body(talk), key="k-1")
     assert other.status_code == 422
@@ -121,6 +134,7 @@ async def test_of_requests_with_one_key_at_once_one_has_an_effect(
 ) -> None:
     path, body, effect = case
     admin, talk = await prepared(claude)
+    path = path.format(talk=talk)
     wanted = body(talk)
     responses = await asyncio.gather(*(admin.post(path, wanted, key="k-1") for _ in range(8)))
     answered = [response for response in responses if response.is_success]
@@ -143,6 +157,47 @@ async def test_an_approval_again_is_answered_as_it_was_and_not_as_a_conflict(
     assert replayed(again)
     assert other_key.status_code == 409
     assert await count(claude, "SELECT count(*) FROM outbox") == 1
+
+
+async def test_many_decisions_again_are_answered_as_they_were(claude: RunningApp) -> None:
+    admin, talk = await prepared(claude)
+    draft = await admin.made("/api/ai/generate", talk.asks())
+    decision = {"generationId": draft["generationId"], "action": "approve"}
+    body = {"decisions": [decision, decision]}
+    first = await admin.post("/api/ai/queue/decide", body, key="k-1")
+    again = await admin.post("/api/ai/queue/decide", body, key="k-1")
+    assert (first.json()["succeeded"], first.json()["failed"]) == (1, 1)
+    assert (again.json(), replayed(again)) == (first.json(), True)
+    assert await count(claude, "SELECT count(*) FROM outbox") == 1
+
+
+async def test_taking_back_again_is_answered_as_it_was_and_takes_nothing_back(
+    claude: RunningApp,
+) -> None:
+    admin, talk = await prepared(claude)
+    draft = (await admin.made("/api/ai/generate", talk.asks()))["generationId"]
+    priced = {"generationId": draft, "action": "modify", "modifiedPrice": 20}
+    await admin.made("/api/ai/approve", priced)
+    first = await admin.post("/api/ai/undo", {"generationId": draft}, key="k-1")
+    await admin.made("/api/ai/approve", priced)
+    again = await admin.post("/api/ai/undo", {"generationId": draft}, key="k-1")
+    assert first.status_code == 200
+    assert (again.json(), replayed(again)) == (first.json(), True)
+    assert await count(claude, "SELECT count(*) FROM outbox") == 1
+
+
+async def test_settling_a_message_again_is_answered_as_it_was(claude: RunningApp) -> None:
+    admin, talk = await prepared(claude)
+    path = f"/api/conversations/{talk.conversation_id}/send"
+    sent = await admin.made(path, {"creatorId": talk.creator_id, "text": "Hi Tom."})
+    await rows(claude, "UPDATE outbox SET delivery_status = 'uncertain'")
+    body = {"creatorId": talk.creator_id, "resolution": "send_again"}
+    delivery = f"/api/deliveries/{sent['messageId']}"
+    first, again = [await admin.post(delivery, body, key="k-1") for _ in range(2)]
+    assert first.status_code == 200
+    assert (again.json(), replayed(again)) == (first.json(), True)
+    resolved = "SELECT count(*) FROM audit_log WHERE action = 'message.resolved'"
+    assert await count(claude, resolved) == 1
 
 
 async def test_a_claim_again_is_answered_as_it_was(claude: RunningApp) -> None:

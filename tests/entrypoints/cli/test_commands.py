@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
@@ -26,7 +28,7 @@ from tests.entrypoints.cli.running import (
     wait_until,
 )
 from tests.support.databases import Databases
-from vaultcrm.db.embedded import stop_if_unused
+from vaultcrm.db.embedded import revive_embedded, start_embedded, stop_if_unused
 from vaultcrm.entrypoints.cli.main import COMMANDS
 
 NOWHERE = "postgresql://nobody@127.0.0.1:9/none"
@@ -412,18 +414,54 @@ def test_a_server_that_is_killed_leaves_no_process_and_no_database_behind(
 
 @pytest.mark.parametrize(
     ("word", "said"),
-    [("web", "The web process was killed by SIGKILL"), ("worker", "The worker was killed by")],
+    [("web", "The web process was killed by SIGKILL."), ("worker", "The worker was killed by")],
 )
-def test_when_a_part_dies_the_server_says_which_and_stops_the_rest(
+def test_a_part_that_dies_is_said_and_started_again(
     database_url: str, tmp_path: Path, word: str, said: str
 ) -> None:
     given = environment(tmp_path / "home", DATABASE_URL=database_url)
-    with running(given, tmp_path, "serve", "--port", str(free_port()), "--worker") as server:
-        children = server.children()
-        server.child(word).kill()
-        assert server.end() == 1
+    options = ("--port", str(free_port()), "--worker")
+    with running(given, tmp_path, "serve", *options) as server:
+        dead = server.child(word)
+        dead.kill()
+        wait_until(lambda: len(server.children()) == 2 and not dead.is_running(), "it is back")
+        assert server.child(word).pid != dead.pid
         assert server.said().startswith(said)
-        assert not [child for child in children if child.is_running()]
+        assert "It starts again in 0.5 seconds." in server.said()
+        assert server.request("GET", "/readyz").status == HTTPStatus.OK
+        server.process.terminate()
+        assert server.end() == 0
+
+
+def test_a_part_that_dies_before_the_server_has_answered_stops_the_rest(
+    database_url: str, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vaultcrm", "serve", "--port", str(free_port()), "--worker"],
+        env=environment(tmp_path / "home", DATABASE_URL=database_url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    parent = psutil.Process(process.pid)
+    wait_until(lambda: len(parent.children()) == 2, "its processes are started")
+    children = parent.children()
+    next(child for child in children if "worker" in child.cmdline()).kill()
+    printed, said = process.communicate(timeout=60)
+    assert (process.returncode, printed) == (1, "")
+    assert said == "The worker was killed by SIGKILL, so the rest stops too.\n"
+    assert not [child for child in children if child.is_running()]
+
+
+def test_an_embedded_database_that_is_killed_is_started_again(home: Path, tmp_path: Path) -> None:
+    options = ("--port", str(free_port()), "--no-worker")
+    with running(environment(home), tmp_path, "serve", *options) as server:
+        pid_file = home / "postgres" / "postmaster.pid"
+        pid = int(pid_file.read_text().partition("\n")[0])
+        psutil.Process(pid).kill()
+        wait_until(lambda: "The database was killed." in server.said(), "it is noticed")
+        wait_until(lambda: server.request("GET", "/readyz").status == HTTPStatus.OK, "it is back")
+        assert int(pid_file.read_text().partition("\n")[0]) != pid
 
 
 def test_a_command_that_is_interrupted_while_the_database_starts_leaves_none_behind(
@@ -465,6 +503,43 @@ def test_a_worker_stops_with_status_0_when_it_is_told_to(
     printed, said = process.communicate(timeout=60)
     assert (process.returncode, printed) == (0, "")
     assert said == "Running jobs. Ctrl+C stops it when those under way are done.\n"
+
+
+def test_a_worker_outlives_a_database_that_is_killed_and_comes_back(home: Path) -> None:
+    with start_embedded(home) as server, ExitStack() as stack:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vaultcrm", "worker"],
+            env=environment(home, DATABASE_URL=server.url()),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+        workers = "procrastinate_workers"
+        wait_until(lambda: count(server.url(), workers) == 2, "it works")
+        database = int((home / "postgres" / "postmaster.pid").read_text().partition("\n")[0])
+        psutil.Process(database).kill()
+        wait_until(lambda: revive_embedded(home), "the database is gone and comes back")
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute(
+                """INSERT INTO procrastinate_jobs (queue_name, task_name, args)
+                   VALUES ('default', 'recover_lost_work', '{"timestamp": 0}')"""
+            )
+        waiting = "procrastinate_jobs WHERE status = 'todo'"
+        wait_until(lambda: count(server.url(), waiting) == 0, "it takes jobs again")
+        assert process.poll() is None
+        assert count(server.url(), workers) == 2
+
+
+def count(url: str, table: str) -> int:
+    """How many rows a table has, perhaps with a condition; 0 when there is no table yet."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        name = table.partition(" ")[0]
+        known = connection.execute("SELECT to_regclass(%s)", (name,)).fetchone()
+        if known == (None,):
+            return 0
+        found = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 -- a name of ours
+        return int(found[0]) if found else 0
 
 
 def test_the_demo_prints_a_link_that_signs_in_and_ctrl_c_stops_all_of_it(

@@ -8,6 +8,7 @@ import pytest
 from stubs.llm import LlmStub, Refuse, Reply
 from tests.entrypoints.web.browser import Page, Person, sign_in
 from tests.support.app import RunningApp
+from tests.support.drafts import copies
 from tests.support.world import Talk, candidate, conversation, jobs, rows, set_flag
 from vaultcrm.domain.people import Role
 
@@ -509,3 +510,30 @@ async def test_whatever_a_fan_calls_themselves_or_writes_is_shown_as_it_is(
     assert f"Hi {shown}, last chance" in queue.text
     assert "last chance" in "".join(text for text, _ in queue.marks)
     assert pages[3].form("Approve my version and next")[0].fields["message"] == name
+
+
+async def test_a_long_queue_is_counted_up_to_a_hundred_and_listed_to_its_end(
+    claude: RunningApp, llm: LlmStub
+) -> None:
+    jo = await sign_in(claude, Role.MANAGER, name="Jo")
+    mias = await drafted(jo, llm, await conversation(jo.api))
+    zoes = await drafted(jo, llm, await conversation(jo.api, creator="zoe"))
+    await copies(claude, mias, 59, priority=7)
+    await copies(claude, zoes, 59, priority=7)
+    [most_urgent] = await copies(claude, zoes, 1, priority=999)
+
+    pages, path = [], "/queue"
+    while path:
+        pages.append(await jo.open(path))
+        path = pages[-1].links.get("The next ones", "")
+
+    assert shown_draft(pages[0]) == most_urgent
+    assert "All 99+" in pages[0].text
+    assert "Mine 1" in pages[0].text
+    listed = [
+        attributes["href"]
+        for page in pages
+        for tag, attributes in page.elements
+        if tag == "a" and attributes.get("class") == "item"
+    ]
+    assert (len(listed), len(set(listed))) == (121, 121)

@@ -245,6 +245,13 @@ def test_a_refusal_that_may_pass_is_tried_again_after_waits_that_double(
     assert closing_of(failed(kind), 1, NOW).error == "it said no"
 
 
+def test_a_message_that_may_have_arrived_is_still_being_sent_while_it_waits() -> None:
+    open_still = replace(failed(SendErrorKind.RETRYABLE), may_have_arrived=True)
+    expected = Closing(DeliveryStatus.SENDING, "it said no", NOW + timedelta(seconds=2))
+    assert closing_of(open_still, 1, NOW) == expected
+    assert closing_of(open_still, MOST_ATTEMPTS, NOW).status is DeliveryStatus.FAILED
+
+
 @pytest.mark.parametrize("kind", PASSING)
 @pytest.mark.parametrize("retry_after", [None, 60])
 def test_a_message_has_failed_after_eight_attempts(

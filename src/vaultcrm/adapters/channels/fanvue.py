@@ -407,11 +407,11 @@ def _basic(client_id: str, client_secret: str) -> str:
 
 
 def _tokens(tokens: FanvueTokens) -> FanvueTokens:
-    for name, value in (("access", tokens.access), ("refresh", tokens.refresh)):
+    for name, value in (("accessToken", tokens.access), ("refreshToken", tokens.refresh)):
         if not fanvue_payload.is_token(value):
-            raise InvalidInput(FieldProblem(f"tokens.{name}", "is not a token"))
+            raise InvalidInput(FieldProblem(name, "is not a token"))
     if tokens.expires_at.utcoffset() is None:
-        raise InvalidInput(FieldProblem("tokens.expiresAt", "has no offset from UTC"))
+        raise InvalidInput(FieldProblem("expiresAt", "has no offset from UTC"))
     return tokens
 
 

@@ -91,7 +91,8 @@ class WebhookChannel:
         """POST one signed `message.send`.
 
         The receiver keeps to the idempotency key, so whatever leaves it open whether a message was
-        taken is `RETRYABLE`, not `UNCERTAIN`: the same bytes are sent again under the same id.
+        taken is `RETRYABLE`, not `UNCERTAIN`: the same bytes are sent again under the same id. It
+        `may_have_arrived` unless no connection was made.
         """
         if (reason := webhook_payload.unsendable(message.text)) is not None:
             return _failed(SendErrorKind.INVALID, reason)
@@ -112,6 +113,7 @@ class WebhookChannel:
             return _failed(
                 SendErrorKind.RETRYABLE,
                 f"The platform did not answer within {self._timeout_seconds:g} seconds.",
+                may_have_arrived=True,
             )
         except httpx2.ConnectError:
             return _failed(
@@ -122,7 +124,9 @@ class WebhookChannel:
             return _failed(SendErrorKind.INVALID, "The message could not be written as a request.")
         except httpx2.HTTPError:
             return _failed(
-                SendErrorKind.RETRYABLE, "The connection was lost before the platform had answered."
+                SendErrorKind.RETRYABLE,
+                "The connection was lost before the platform had answered.",
+                may_have_arrived=True,
             )
 
     async def aclose(self) -> None:
@@ -205,7 +209,10 @@ def _result(response: httpx2.Response, body: bytes) -> SendResult:
         )
     if status >= 500 or status in {408, 425}:
         return _failed(
-            SendErrorKind.RETRYABLE, f"The platform has a fault of its own ({status}).", retry_after
+            SendErrorKind.RETRYABLE,
+            f"The platform has a fault of its own ({status}).",
+            retry_after,
+            may_have_arrived=True,
         )
     if status == 451:
         return _failed(SendErrorKind.POLICY, "The platform's rules forbid this message (451).")
@@ -215,5 +222,17 @@ def _result(response: httpx2.Response, body: bytes) -> SendResult:
     )
 
 
-def _failed(kind: SendErrorKind, error: str, retry_after: float | None = None) -> SendResult:
-    return SendResult(SendStatus.FAILED, error_kind=kind, error=error, retry_after=retry_after)
+def _failed(
+    kind: SendErrorKind,
+    error: str,
+    retry_after: float | None = None,
+    *,
+    may_have_arrived: bool = False,
+) -> SendResult:
+    return SendResult(
+        SendStatus.FAILED,
+        error_kind=kind,
+        error=error,
+        retry_after=retry_after,
+        may_have_arrived=may_have_arrived,
+    )

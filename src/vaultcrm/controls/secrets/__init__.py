@@ -15,6 +15,8 @@ from pydantic import SecretStr
 
 from vaultcrm.domain.errors import SecretUnreadable
 
+_OWN_KEY = "signing.key"
+
 
 class Sealer:
     """Seals and opens with one key, of at least 32 bytes."""
@@ -37,6 +39,11 @@ class Sealer:
             ) from None
 
 
+def has_installation_key(home: Path, given: SecretStr | None) -> bool:
+    """Whether there is a key already, so that `installation_key` would make none."""
+    return given is not None or (home / _OWN_KEY).exists()
+
+
 def installation_key(home: Path, given: SecretStr | None) -> bytes:
     """The key of this installation: the given one, else its own, made the first time.
 
@@ -45,7 +52,7 @@ def installation_key(home: Path, given: SecretStr | None) -> bytes:
     """
     if given is not None:
         return given.get_secret_value().encode()
-    path = home / "signing.key"
+    path = home / _OWN_KEY
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
         draft = home / f".signing.{secrets.token_hex(8)}"

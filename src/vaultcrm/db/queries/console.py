@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Pending, Rows, send
-from vaultcrm.domain.approval import ApprovalReason
+from vaultcrm.db.queries import queue
 from vaultcrm.domain.conversation import Author, Care, Message, Sender
 from vaultcrm.domain.generation import GenerationType
 from vaultcrm.domain.ids import NIL
@@ -15,7 +17,7 @@ from vaultcrm.domain.money import Money
 from vaultcrm.domain.people import Creator, Tier
 
 MOST_COUNTED = 100
-"""Counting conversations stops here: the page says 99+ and stays quick."""
+"""Counting stops here: the page says 99+ and stays quick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,9 @@ class QueueCard:
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """How many drafts wait: all, worth much, calling for care, held by the one who asks."""
+    """How many drafts wait: all, worth much, calling for care, held by the one who asks; each is
+    counted up to `MOST_COUNTED`.
+    """
 
     everything: int = 0
     high_value: int = 0
@@ -58,35 +62,56 @@ class ThreadMessage:
     user_name: str | None
 
 
-_MINE = "g.claimed_by = %(user_id)s AND g.claimed_until > %(now)s"
-
-QUEUE_CARDS = f"""
+# Only the branches are long: what stands beside a draft is looked up for the cards alone.
+_CARDS = """
     SELECT g.id, g.creator_id, g.conversation_id, f.display_name, f.tier, c.care, c.waiting_since,
            g.created_at, g.generation_type, left(COALESCE(g.generated_message, ''), 200),
            g.suggested_price_minor, g.currency, jsonb_array_length(g.safety -> 'findings'),
            g.confidence_score, g.stale_at IS NOT NULL, u.id, u.name
-    FROM ai_message_generations g
+    FROM ({urgent} OFFSET {offset}) g
     JOIN fans f ON f.creator_id = g.creator_id AND f.id = g.fan_id
     JOIN conversations c ON c.creator_id = g.creator_id AND c.id = g.conversation_id
     LEFT JOIN users u ON u.id = g.claimed_by AND g.claimed_until > %(now)s
-    WHERE g.creator_id = ANY(%(creator_ids)s) AND g.status = 'queued'
-      AND (%(reasons)s::text[] IS NULL OR g.approval_reasons && %(reasons)s::text[])
-      AND (NOT %(mine)s OR ({_MINE}))
     ORDER BY g.priority DESC, g.created_at, g.id
-    LIMIT %(limit)s OFFSET %(offset)s
 """
 
-QUEUE_COUNTS = f"""
-    SELECT count(*),
-           count(*) FILTER (WHERE g.approval_reasons && %(high_value)s::text[]),
-           count(*) FILTER (WHERE g.approval_reasons && %(care)s::text[]),
-           count(*) FILTER (WHERE {_MINE})
-    FROM ai_message_generations g
-    WHERE g.creator_id = ANY(%(creator_ids)s) AND g.status = 'queued'
-"""
 
-HIGH_VALUE_REASONS = (ApprovalReason.HIGH_VALUE_OFFER, ApprovalReason.HIGH_TIER)
-CARE_REASONS = (ApprovalReason.FAN_DISTRESS, ApprovalReason.POSSIBLE_MINOR)
+class CardList(StrEnum):
+    """Which of the waiting drafts are listed."""
+
+    ALL = "all"
+    HIGH_VALUE = "high_value"
+    CARE = "care"
+    MINE = "mine"
+
+
+_WANTED = {
+    CardList.ALL: "",
+    CardList.HIGH_VALUE: f" AND {queue.HIGH_VALUE}",
+    CardList.CARE: f" AND {queue.CARE}",
+    CardList.MINE: f" AND {queue.MINE}",
+}
+
+
+def _count(cards: CardList) -> str:
+    return f"""
+        (SELECT count(*) FROM (
+           SELECT 1 FROM ai_message_generations g
+           WHERE g.creator_id = ANY(%(creator_ids)s) AND g.status = 'queued'{_WANTED[cards]}
+           LIMIT %(most)s) {cards.value}_waiting)"""
+
+
+QUEUE_COUNTS = f"SELECT {', '.join(_count(cards) for cards in CardList)}"
+
+
+@lru_cache(maxsize=64)
+def _cards(creators: int, cards: CardList, limit: int, offset: int) -> str:
+    """The statement for so many creators. The numbers stand in it, because not knowing how few
+    rows come, PostgreSQL would read all fans to have them at hand.
+    """
+    # The branches' own limit takes in what the offset leaves out.
+    urgent = queue.branches(creators, "g.*", _WANTED[cards], str(limit + offset))
+    return _CARDS.format(urgent=urgent, offset=offset)
 
 
 def _read_cards(rows: Rows) -> tuple[QueueCard, ...]:
@@ -118,35 +143,47 @@ async def queue_cards(
     creator_ids: Sequence[UUID],
     user_id: UUID,
     *,
-    reasons: Sequence[ApprovalReason] | None,
-    mine: bool,
+    cards: CardList,
     now: datetime,
     limit: int,
     offset: int,
-) -> Pending[tuple[QueueCard, ...]]:
-    """Waiting drafts, the most urgent first: with one of some reasons, or held by `user_id`."""
+) -> tuple[QueueCard, ...]:
+    """Waiting drafts, the most urgent first; those of `CardList.MINE` are held by `user_id`."""
+    if not creator_ids:
+        return ()
+    statement, params = cards_statement(
+        creator_ids, user_id, cards=cards, now=now, limit=limit, offset=offset
+    )
+    return await (await send(connection, statement, params, _read_cards)).answer()
+
+
+def cards_statement(
+    creator_ids: Sequence[UUID],
+    user_id: UUID,
+    *,
+    cards: CardList,
+    now: datetime,
+    limit: int,
+    offset: int,
+) -> tuple[str, dict[str, Any]]:
+    """The statement of a list of cards, and its parameters."""
     params = {
-        "creator_ids": list(creator_ids),
+        **queue.creator_params(creator_ids),
         "user_id": user_id,
-        "reasons": None if reasons is None else [reason.value for reason in reasons],
-        "mine": mine,
         "now": now,
-        "limit": limit,
-        "offset": offset,
     }
-    return await send(connection, QUEUE_CARDS, params, _read_cards)
+    return _cards(len(creator_ids), cards, limit, offset), params
 
 
 async def queue_counts(
     connection: Connection, creator_ids: Sequence[UUID], user_id: UUID, now: datetime
 ) -> Pending[QueueCounts]:
-    """How many drafts of some creators wait."""
+    """How many drafts of some creators wait, each counted up to `MOST_COUNTED`."""
     params = {
         "creator_ids": list(creator_ids),
         "user_id": user_id,
-        "high_value": [reason.value for reason in HIGH_VALUE_REASONS],
-        "care": [reason.value for reason in CARE_REASONS],
         "now": now,
+        "most": MOST_COUNTED,
     }
     return await send(connection, QUEUE_COUNTS, params, lambda rows: QueueCounts(*rows[0]))
 

@@ -66,12 +66,17 @@ COLUMNS = """
     g.approved_by, g.final_message, g.final_price_minor, g.snoozed_until
 """
 
-GET = f"""
+_WITH_DELIVERY = f"""
     SELECT {COLUMNS}, o.delivery_status, o.error, o.not_before
     FROM ai_message_generations g
     LEFT JOIN outbox o ON o.creator_id = g.creator_id AND o.generation_id = g.id
-    WHERE g.creator_id = %(creator_id)s AND g.id = %(id)s
 """
+GET = f"{_WITH_DELIVERY} WHERE g.creator_id = %(creator_id)s AND g.id = %(id)s"
+
+# The API's decisions and claims name no creator. This and the next are the two statements that ask
+# every shard, and they run before anything is locked.
+FIND = f"{_WITH_DELIVERY} WHERE g.id = %(id)s"
+FIND_CREATOR = "SELECT creator_id FROM ai_message_generations WHERE id = %(id)s"
 
 # The decision is this one conditional UPDATE: of two people deciding at once one gets the row back.
 # Whoever holds a live claim keeps others out; a stale draft passes only if the person insists.
@@ -99,7 +104,8 @@ OF_CONVERSATION = f"""
 TAKE_BACK = f"""
     UPDATE ai_message_generations g
     SET status = 'queued', approved_at = NULL, approved_by = NULL, final_message = NULL,
-        final_price_minor = NULL, claimed_by = %(user_id)s, claimed_until = %(until)s
+        final_price_minor = NULL, claimed_by = %(user_id)s, claimed_until = %(until)s,
+        stale_at = COALESCE(g.stale_at, %(stale_at)s)
     WHERE g.creator_id = %(creator_id)s AND g.id = %(id)s AND g.status = 'approved'
     RETURNING {COLUMNS}, NULL::text, NULL::text, NULL::timestamptz
 """
@@ -261,12 +267,14 @@ async def get(
     return await send(connection, GET, params, read_one)
 
 
+async def find(connection: Connection, generation_id: UUID) -> Pending[GenerationRecord | None]:
+    """One generation by its id alone, with the state of its delivery."""
+    return await send(connection, FIND, {"id": generation_id}, read_one)
+
+
 async def find_creator(connection: Connection, generation_id: UUID) -> UUID | None:
-    """Whose generation an id is. The API's approve names no creator; this is the one statement
-    that asks every shard, and it runs before anything is locked.
-    """
-    statement = "SELECT creator_id FROM ai_message_generations WHERE id = %(id)s"
-    pending = await send(connection, statement, {"id": generation_id}, _read_id)
+    """Whose generation an id is."""
+    pending = await send(connection, FIND_CREATOR, {"id": generation_id}, _read_id)
     return await pending.answer()
 
 
@@ -301,10 +309,22 @@ async def decide(
 
 
 async def take_back(
-    connection: Connection, creator_id: UUID, generation_id: UUID, *, user_id: UUID, until: datetime
+    connection: Connection,
+    creator_id: UUID,
+    generation_id: UUID,
+    *,
+    user_id: UUID,
+    until: datetime,
+    stale_at: datetime | None,
 ) -> GenerationRecord | None:
     """Let an approved draft wait again, held by `user_id`; None when it is not approved."""
-    params = {"creator_id": creator_id, "id": generation_id, "user_id": user_id, "until": until}
+    params = {
+        "creator_id": creator_id,
+        "id": generation_id,
+        "user_id": user_id,
+        "until": until,
+        "stale_at": stale_at,
+    }
     return await (await send(connection, TAKE_BACK, params, read_one)).answer()
 
 

@@ -83,8 +83,9 @@ NOTE_FAN_MESSAGE = """
 
 NOTE_CREATOR_MESSAGE = """
     UPDATE conversations
-    SET last_message_at = GREATEST(last_message_at, %(sent_at)s), waiting_since = NULL,
-        unread_count = 0, revision = revision + 1
+    SET last_message_at = GREATEST(last_message_at, %(sent_at)s), revision = revision + 1,
+        waiting_since = CASE WHEN last_fan_message_at > %(sent_at)s THEN waiting_since END,
+        unread_count = CASE WHEN last_fan_message_at > %(sent_at)s THEN unread_count ELSE 0 END
     WHERE creator_id = %(creator_id)s AND id = %(conversation_id)s
 """
 
@@ -276,6 +277,31 @@ async def add_message(
     return await (await send(connection, statement, params, _read_id)).answer()
 
 
+# The platform's name for what it told of since then and nobody here has sent: perhaps ours.
+FIND_TOLD = """
+    SELECT external_id FROM messages
+    WHERE creator_id = %(creator_id)s AND conversation_id = %(conversation_id)s
+      AND sender = 'creator' AND author = 'chatter' AND author_user_id IS NULL
+      AND text = %(text)s AND sent_at >= %(since)s
+    ORDER BY sent_at, id
+    LIMIT 1
+"""
+
+
+async def find_told(
+    connection: Connection, creator_id: UUID, conversation_id: UUID, text: str, since: datetime
+) -> str | None:
+    """The platform's id of a message with this text that it has told of; None if there is none."""
+    params = {
+        "creator_id": creator_id,
+        "conversation_id": conversation_id,
+        "text": text,
+        "since": since,
+    }
+    sent = await send(connection, FIND_TOLD, params, lambda rows: str(rows[0][0]) if rows else None)
+    return await sent.answer()
+
+
 async def note_fan_message(
     connection: Connection,
     creator_id: UUID,
@@ -299,10 +325,25 @@ async def note_fan_message(
     await run(connection, NOTE_FAN_MESSAGE, params)
 
 
+async def lock_conversation(
+    connection: Connection, creator_id: UUID, conversation_id: UUID
+) -> None:
+    """Let no message of the fan be noted until the transaction ends."""
+    await run(
+        connection,
+        """
+        SELECT 1 FROM conversations
+        WHERE creator_id = %(creator_id)s AND id = %(conversation_id)s
+        FOR NO KEY UPDATE
+        """,
+        {"creator_id": creator_id, "conversation_id": conversation_id},
+    )
+
+
 async def note_creator_message(
     connection: Connection, creator_id: UUID, conversation_id: UUID, sent_at: datetime
 ) -> None:
-    """Nobody waits any more."""
+    """Nobody waits any more, unless the fan has written since the message was sent."""
     params = {"creator_id": creator_id, "conversation_id": conversation_id, "sent_at": sent_at}
     await run(connection, NOTE_CREATOR_MESSAGE, params)
 

@@ -1,5 +1,6 @@
 """What leaves: written with the decision, marked before the call, closed with the receipt."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -7,8 +8,10 @@ from uuid import UUID
 from vaultcrm.db.pending import Connection, Pending, Record, Rows, records, run, send
 from vaultcrm.domain.conversation import Author, Care, Mode
 from vaultcrm.domain.generation import DeliveryStatus
+from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.outbox import OutboxItem, Recipient
+from vaultcrm.domain.people import Creator
 
 INSERT = """
     INSERT INTO outbox
@@ -38,25 +41,40 @@ MARK_SENDING = f"""
 
 GET = f"SELECT {_ITEM} FROM outbox o WHERE o.creator_id = %(creator_id)s AND o.id = %(id)s"
 
-# Only a message that is still being sent can be closed, so a late receipt changes nothing.
+# Only a message that is still being sent can be closed, so a late receipt changes nothing. One that
+# stays `sending` is about to be asked for again, which is its next attempt.
 CLOSE = """
     UPDATE outbox
     SET delivery_status = %(status)s, external_id = %(external_id)s, error = %(error)s,
+        attempts = attempts + CASE WHEN %(status)s = 'sending' THEN 1 ELSE 0 END,
         not_before = COALESCE(%(not_before)s, not_before), updated_at = %(now)s
     WHERE creator_id = %(creator_id)s AND id = %(id)s AND delivery_status = 'sending'
     RETURNING id
 """
 
-RECIPIENT = """
-    SELECT c.channel, c.external_ref, f.id, f.handle,
-           (SELECT m.id FROM messages m
-             WHERE m.creator_id = c.creator_id AND m.conversation_id = c.id AND m.sender = 'fan'
-             ORDER BY m.sent_at DESC, m.id DESC LIMIT 1),
-           c.care, c.mode, a.send_delay_seconds, a.paused_at IS NOT NULL
+_RECIPIENT = """
+    c.channel, c.external_ref, f.id, f.handle,
+    (SELECT m.id FROM messages m
+      WHERE m.creator_id = c.creator_id AND m.conversation_id = c.id AND m.sender = 'fan'
+      ORDER BY m.sent_at DESC, m.id DESC LIMIT 1),
+    c.care, c.mode, a.send_delay_seconds, a.paused_at IS NOT NULL
+"""
+_CONVERSATION = """
     FROM conversations c
     JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
+    JOIN creators cr ON cr.id = c.creator_id
     LEFT JOIN channel_accounts a ON a.creator_id = c.creator_id AND a.channel = c.channel
     WHERE c.creator_id = %(creator_id)s AND c.id = %(conversation_id)s
+"""
+RECIPIENT = f"SELECT {_RECIPIENT} {_CONVERSATION}"
+DEPARTURE = f"""
+    SELECT {_RECIPIENT}, cr.id, cr.handle, cr.display_name, cr.language, cr.region,
+           (SELECT p.forbidden_words FROM ai_creator_personalities p
+             WHERE p.creator_id = c.creator_id ORDER BY p.version DESC LIMIT 1),
+           EXISTS (SELECT 1 FROM event_endpoints e
+                    WHERE e.creator_id IN (%(creator_id)s, %(nil)s) AND e.disabled_at IS NULL
+                      AND 'generation.decided' = ANY(e.kinds))
+    {_CONVERSATION}
 """
 
 
@@ -125,10 +143,34 @@ def _item(row: tuple[Any, ...]) -> OutboxItem:
     )
 
 
-def _read_recipient(rows: Rows) -> Recipient | None:
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Where a conversation's messages go, and what they are checked against on their way.
+
+    `decisions_are_heard`: somebody wants to be told of decisions on this creator's drafts.
+    """
+
+    recipient: Recipient
+    creator: Creator
+    forbidden_words: tuple[str, ...]
+    decisions_are_heard: bool
+
+
+def _read_departure(rows: Rows) -> Departure | None:
     if not rows:
         return None
-    channel, conversation_ref, fan_id, fan_handle, newest, care, mode, delay, paused = rows[0]
+    *creator, forbidden_words, heard = rows[0][9:]
+    return Departure(
+        _recipient(rows[0][:9]), Creator(*creator), tuple(forbidden_words or ()), heard
+    )
+
+
+def _read_recipient(rows: Rows) -> Recipient | None:
+    return _recipient(rows[0]) if rows else None
+
+
+def _recipient(row: tuple[Any, ...]) -> Recipient:
+    channel, conversation_ref, fan_id, fan_handle, newest, care, mode, delay, paused = row
     return Recipient(
         channel,
         conversation_ref,
@@ -187,6 +229,14 @@ async def recipient_of(
     """Where a conversation's messages go, and the fan's newest message."""
     params = {"creator_id": creator_id, "conversation_id": conversation_id}
     return await send(connection, RECIPIENT, params, _read_recipient)
+
+
+async def departure(
+    connection: Connection, creator_id: UUID, conversation_id: UUID
+) -> Pending[Departure | None]:
+    """Everything that a decision on a conversation's draft has to know, in one statement."""
+    params = {"creator_id": creator_id, "conversation_id": conversation_id, "nil": NIL}
+    return await send(connection, DEPARTURE, params, _read_departure)
 
 
 async def close(
@@ -261,6 +311,20 @@ async def any_uncertain(connection: Connection, creator_id: UUID) -> bool:
         LIMIT 1
     """
     return await (await send(connection, statement, {"creator_id": creator_id}, bool)).answer()
+
+
+async def is_underway(
+    connection: Connection, creator_id: UUID, conversation_id: UUID, text: str
+) -> bool:
+    """Whether a message with this text is leaving or may have left, with no receipt so far."""
+    statement = """
+        SELECT 1 FROM outbox
+        WHERE creator_id = %(creator_id)s AND conversation_id = %(conversation_id)s
+          AND delivery_status IN ('sending', 'uncertain') AND text = %(text)s
+        LIMIT 1
+    """
+    params = {"creator_id": creator_id, "conversation_id": conversation_id, "text": text}
+    return await (await send(connection, statement, params, bool)).answer()
 
 
 _page = records(

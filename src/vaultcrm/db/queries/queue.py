@@ -34,13 +34,15 @@ class Split(StrEnum):
 
 _AWAKE = "(g.snoozed_until IS NULL OR g.snoozed_until <= %(now)s)"
 _FREE = "(g.claimed_by IS NULL OR g.claimed_by = %(user_id)s OR g.claimed_until < %(now)s)"
+HIGH_VALUE = f"g.approval_reasons && '{{{','.join(HIGH_VALUE_REASONS)}}}'::text[]"
+CARE = f"g.approval_reasons && '{{{','.join(CARE_REASONS)}}}'::text[]"
+"""Written out, and in this order, as the partial indexes have them that serve these parts."""
+MINE = "g.claimed_by = %(user_id)s AND g.claimed_until > %(now)s"
 _SPLITS = {
-    Split.HIGH_VALUE: f"{_AWAKE} AND g.approval_reasons && %(high_value)s::text[]",
-    Split.CARE: f"{_AWAKE} AND g.approval_reasons && %(care)s::text[]",
-    Split.OTHER: (
-        f"{_AWAKE} AND NOT g.approval_reasons && (%(high_value)s::text[] || %(care)s::text[])"
-    ),
-    Split.MINE: "g.claimed_by = %(user_id)s AND g.claimed_until > %(now)s",
+    Split.HIGH_VALUE: f"{_AWAKE} AND {HIGH_VALUE}",
+    Split.CARE: f"{_AWAKE} AND {CARE}",
+    Split.OTHER: f"{_AWAKE} AND NOT {HIGH_VALUE} AND NOT {CARE}",
+    Split.MINE: MINE,
     Split.SNOOZED: "g.snoozed_until > %(now)s",
 }
 _BEHIND = """(g.priority <= %(priority)s
@@ -73,15 +75,28 @@ def _page(
     if behind:
         conditions.append(_BEHIND)
     wanted = "".join(f" AND {condition}" for condition in conditions)
-    branches = [
+    return branches(creators, columns, wanted, "%(limit)s")
+
+
+def branches(creators: int, columns: str, wanted: str, limit: str) -> str:
+    """The most urgent waiting drafts of `%(creator_0)s` and so on: one branch each, then the best.
+
+    `columns` hold priority, created_at and id; `wanted` begins with AND, or is empty.
+    """
+    each = [
         f"""(SELECT {columns} FROM ai_message_generations g
              WHERE g.creator_id = %(creator_{number})s AND g.status = 'queued'{wanted}
-             ORDER BY g.priority DESC, g.created_at, g.id LIMIT %(limit)s)"""
+             ORDER BY g.priority DESC, g.created_at, g.id LIMIT {limit})"""
         for number in range(creators)
     ]
     if creators == 1:
-        return branches[0]
-    return f"{' UNION ALL '.join(branches)} ORDER BY {_ORDER} LIMIT %(limit)s"
+        return each[0]
+    return f"{' UNION ALL '.join(each)} ORDER BY {_ORDER} LIMIT {limit}"
+
+
+def creator_params(creator_ids: Sequence[UUID]) -> dict[str, Any]:
+    """What `branches` asks for."""
+    return {f"creator_{number}": one for number, one in enumerate(creator_ids)}
 
 
 def _params(
@@ -89,10 +104,8 @@ def _params(
 ) -> dict[str, Any]:
     priority, created_at, generation_id = after or (None, None, None)
     return {
-        **{f"creator_{number}": one for number, one in enumerate(selection.creator_ids)},
+        **creator_params(selection.creator_ids),
         "user_id": selection.user_id,
-        "high_value": [reason.value for reason in HIGH_VALUE_REASONS],
-        "care": [reason.value for reason in CARE_REASONS],
         "older_than": selection.older_than,
         "now": now,
         "limit": limit,
@@ -117,6 +130,17 @@ async def page(
     """
     if not selection.creator_ids:
         return ()
+    statement, params = page_statement(selection, now, limit, after)
+    return await (await send(connection, statement, params, read_all)).answer()
+
+
+def page_statement(
+    selection: Selection,
+    now: datetime,
+    limit: int,
+    after: tuple[int, datetime, UUID] | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """The statement of a page, and its parameters."""
     statement = _page(
         len(selection.creator_ids),
         selection.split,
@@ -125,8 +149,7 @@ async def page(
         after is not None,
         f"{COLUMNS}, NULL::text, NULL::text, NULL::timestamptz",
     )
-    params = _params(selection, now, limit, after)
-    return await (await send(connection, statement, params, read_all)).answer()
+    return statement, _params(selection, now, limit, after)
 
 
 CLAIM = f"""
@@ -173,15 +196,7 @@ async def claim_next(
     """
     if not selection.creator_ids:
         return None
-    statement = _page(
-        len(selection.creator_ids),
-        selection.split,
-        selection.older_than is not None,
-        True,
-        False,
-        "g.creator_id, g.id, g.priority, g.created_at",
-    )
-    params = _params(selection, now, _CANDIDATES, None)
+    statement, params = candidates_statement(selection, now)
     while True:
         found = await (await send(connection, statement, params, list)).answer()
         for creator_id, generation_id, *_ in found:
@@ -193,6 +208,19 @@ async def claim_next(
                 return record
         if not found:
             return None
+
+
+def candidates_statement(selection: Selection, now: datetime) -> tuple[str, dict[str, Any]]:
+    """The statement that finds drafts to claim, and its parameters."""
+    statement = _page(
+        len(selection.creator_ids),
+        selection.split,
+        selection.older_than is not None,
+        True,
+        False,
+        "g.creator_id, g.id, g.priority, g.created_at",
+    )
+    return statement, _params(selection, now, _CANDIDATES, None)
 
 
 RELEASE = f"""

@@ -80,7 +80,9 @@ def _examine(url: str, kind: str, settings: Settings) -> Examined:
         return Examined(tuple(checks), seen.clock_ahead)
     checks.append(_schema_check(at, missing, seen))
     if not missing:
-        checks.append(_flags_check(asyncio.run(_overrides(url))))
+        overrides, accounts = asyncio.run(_stored(url, settings))
+        checks.append(_flags_check(overrides))
+        checks.extend(accounts)
     return Examined(tuple(checks), seen.clock_ahead)
 
 
@@ -152,14 +154,16 @@ def _flags_check(overrides: dict[str, Any]) -> Check:
     return ok("Flags", f"set at run time, over the settings: {listed}")
 
 
-async def _overrides(url: str) -> dict[str, Any]:
+async def _stored(url: str, settings: Settings) -> tuple[dict[str, Any], list[Check]]:
+    """The installation's overrides of flags, and how the accounts on platforms are."""
     import psycopg
 
     from vaultcrm.db.pool import connect_string
     from vaultcrm.db.queries import flags
+    from vaultcrm.entrypoints.cli.doctor_accounts import check_accounts
 
     async with await psycopg.AsyncConnection.connect(
         connect_string(url), autocommit=True
     ) as connection:
         installation, _ = await flags.overrides(connection, NIL)
-    return installation
+        return installation, await check_accounts(connection, settings)

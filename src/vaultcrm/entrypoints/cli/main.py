@@ -30,6 +30,9 @@ COMMANDS = {
     "doctor": Entry("doctor", "doctor", "Say of every setting and every part whether it works."),
     "user": Entry("people", "users", "People who may sign in: add, assign, link."),
     "token": Entry("people", "tokens", "Tokens for the JSON API: create."),
+    "channel": Entry(
+        "channels", "channels", "Creators' accounts on platforms: connect, pause, resume, remove."
+    ),
     "import": Entry("import_file", "import_command", "Import conversations."),
     "generate": Entry("generate", "generate", "Draft a message, and say what happens to it."),
     "check": Entry("check", "check", "Check texts with the content filter."),

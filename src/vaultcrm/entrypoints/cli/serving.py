@@ -14,6 +14,9 @@ from vaultcrm.entrypoints.cli.listening import address_of, listen_or_exit
 if TYPE_CHECKING:
     from vaultcrm.settings import Settings
 
+_LOOK_AT_DATABASE_SECONDS = 0.5
+_AFTER_FAILURE_SECONDS = 15.0
+
 
 def migrate() -> None:
     """Bring the database's schema up to this release. Starts the embedded server if need be."""
@@ -111,12 +114,20 @@ def serve_until_stopped(
         "SIMULATED_FANS": str(settings.simulated_fans).lower(),
     }
 
+    next_look = 0.0
+
     async def look_after() -> None:
+        nonlocal next_look
+        now = asyncio.get_running_loop().time()
+        if now < next_look:
+            return
+        next_look = now + _LOOK_AT_DATABASE_SECONDS
         try:
             if await revive_database(settings):
                 say("The database was killed. It has been started again.")
         except DatabaseUnavailable as error:
             say(str(error))
+            next_look += _AFTER_FAILURE_SECONDS
 
     async def work() -> None:
         with listening_to_signals() as told:

@@ -10,11 +10,12 @@ from fastapi import Depends, Request
 
 from vaultcrm.controls.flags import Overrides, effective_flags
 from vaultcrm.db.queries import console, limits
-from vaultcrm.db.queries.console import MOST_COUNTED, QueueCounts
+from vaultcrm.db.queries.console import QueueCounts
 from vaultcrm.domain.flags import Flags
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Caller, Creator, Role
 from vaultcrm.entrypoints.api.context import parts_of
+from vaultcrm.entrypoints.web import words
 from vaultcrm.entrypoints.web.sessions import Session, SessionDep
 from vaultcrm.workflows.parts import Parts
 
@@ -73,7 +74,7 @@ class Desk:
 
     @property
     def waiting_label(self) -> str:
-        return f"{MOST_COUNTED - 1}+" if self.waiting >= MOST_COUNTED else str(self.waiting)
+        return words.counted(self.waiting)
 
     @property
     def tokens_are_short(self) -> bool:

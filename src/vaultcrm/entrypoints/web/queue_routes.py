@@ -12,7 +12,7 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import Response
 
 from vaultcrm.db.queries import console, generations, situations
-from vaultcrm.db.queries.console import QueueCard
+from vaultcrm.db.queries.console import CardList, QueueCard
 from vaultcrm.domain.approval import DecisionAction
 from vaultcrm.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from vaultcrm.domain.generation import GenerationRecord, GenerationStatus
@@ -46,7 +46,12 @@ class Tab(StrEnum):
     MINE = "mine"
 
 
-TAB_REASONS = {Tab.HIGH_VALUE: console.HIGH_VALUE_REASONS, Tab.CARE: console.CARE_REASONS}
+LISTS = {
+    Tab.ALL: CardList.ALL,
+    Tab.HIGH_VALUE: CardList.HIGH_VALUE,
+    Tab.CARE: CardList.CARE,
+    Tab.MINE: CardList.MINE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,17 +189,15 @@ async def _creator_with_ai(parts: Parts, desk: Desk, generation_id: UUID) -> UUI
 async def _cards(parts: Parts, desk: Desk, tab: Tab, skip: int) -> tuple[QueueCard, ...]:
     """One card more than a page has, where there are as many."""
     async with parts.pool.connection() as connection:
-        sent = await console.queue_cards(
+        return await console.queue_cards(
             connection,
             desk.ai_creator_ids,
             desk.caller.user_id,
-            reasons=TAB_REASONS.get(tab),
-            mine=tab is Tab.MINE,
+            cards=LISTS[tab],
             now=desk.now,
             limit=CARDS + 1,
             offset=skip,
         )
-        return await sent.answer()
 
 
 async def _open(parts: Parts, desk: Desk, generation_id: UUID) -> Opened:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from vaultcrm.db.queries.console import MOST_COUNTED
 from vaultcrm.domain.approval import ApprovalReason
 from vaultcrm.domain.audit import AuditAction
 from vaultcrm.domain.conversation import Author, Care, Mode
@@ -323,6 +324,11 @@ def initials(name: str) -> str:
     letters = [next((sign for sign in word if sign.isalnum()), "") for word in name.split()]
     found = [letter for letter in letters if letter]
     return "".join(found[:1] + found[1:][-1:]).upper() or "·"
+
+
+def counted(number: int) -> str:
+    """A number that was counted up to `MOST_COUNTED` only: from there on it is `99+`."""
+    return f"{MOST_COUNTED - 1}+" if number >= MOST_COUNTED else str(number)
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

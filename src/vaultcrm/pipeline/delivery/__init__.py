@@ -166,7 +166,8 @@ def closing_of(result: SendResult, attempts: int, now: datetime) -> Closing:
 
     `attempts` counts this one, so it is at least 1. Retries wait 2 s, doubled each time up to 10
     minutes, or as long as the platform asks but at most a day; after eight attempts the message
-    has failed.
+    has failed. One that may have arrived is still being sent while it waits: what comes up in the
+    meantime must not make a message that the fan has read into one that was held back.
     """
     if result.status is SendStatus.SENT:
         return Closing(DeliveryStatus.SENT)
@@ -177,5 +178,6 @@ def closing_of(result: SendResult, attempts: int, now: datetime) -> Closing:
         wait = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** (attempts - 1))
         if result.retry_after is not None:
             wait = max(wait, min(result.retry_after, LONGEST_ASKED_SECONDS))
-        return Closing(DeliveryStatus.PENDING, result.error, now + timedelta(seconds=wait))
+        waiting = DeliveryStatus.SENDING if result.may_have_arrived else DeliveryStatus.PENDING
+        return Closing(waiting, result.error, now + timedelta(seconds=wait))
     return Closing(DeliveryStatus.FAILED, result.error or "the platform refused it")

@@ -287,6 +287,26 @@ async def test_a_message_that_may_have_arrived_is_asked_for_again_though_the_fan
     assert (await item_of(sending, item_id))["attempts"] == 2
 
 
+async def test_a_message_that_may_have_arrived_stays_so_when_the_platform_is_busy_the_next_time(
+    sending: RunningApp, platform: Platform
+) -> None:
+    platform.answers = [Answer(drops=True), Answer(429), Answer()]
+    manager, talk, item_id = await waiting(sending)
+
+    first = await attempt(sending.parts, talk, item_id)
+    assert first is not None
+    assert first.retry_at is not None
+    second = await attempt(at(sending.parts, first.retry_at), talk, item_id)
+    assert second is not None
+    assert second.retry_at is not None
+    await manager.made(talk.messages, talk.says("Are you there?"))
+    third = await attempt(at(sending.parts, second.retry_at), talk, item_id)
+
+    assert third is not None
+    assert (second.status, third.status) == (DeliveryStatus.SENDING, DeliveryStatus.SENT)
+    assert [taken.headers["webhook-id"] for taken in platform.taken] == [str(item_id)] * 3
+
+
 async def test_after_a_crash_a_platform_that_does_not_know_our_id_is_not_asked_again(
     sending: RunningApp, platform: Platform
 ) -> None:

@@ -88,6 +88,7 @@ async def decide_approval(
             outcome.media_ids,
             text_field="modifiedMessage",
             price_field="modifiedPrice",
+            channel_field="action",
         )
         await check_leaving(
             parts,

@@ -77,6 +77,9 @@ async def deliver_message(parts: Parts, creator_id: UUID, item_id: UUID) -> Deli
     if result.error_kind is SendErrorKind.AUTH:
         return await _pause(parts, item, recipient, result.error, interrupted=interrupted)
     closing = closing_of(result, item.attempts, parts.now())
+    if interrupted and closing.status is DeliveryStatus.PENDING:
+        # This attempt did not arrive, but the one before may have.
+        closing = replace(closing, status=DeliveryStatus.SENDING)
     return await _close(parts, item, recipient, closing, result, began=began)
 
 

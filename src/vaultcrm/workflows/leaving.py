@@ -27,6 +27,7 @@ class Leaving:
     text_field: str = "text"
     price_field: str = "price"
     media_field: str = "mediaIds"
+    channel_field: str = "text"
 
 
 async def check_leaving(
@@ -52,7 +53,7 @@ async def check_leaving(
     except NotFound:
         raise InvalidInput(
             FieldProblem(
-                "action",
+                leaving.channel_field,
                 f"the channel {recipient.channel} is not set up here, so nothing can be sent",
             )
         ) from None

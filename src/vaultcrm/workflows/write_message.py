@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from vaultcrm.controls.auth import require_creator
-from vaultcrm.db.queries import audit, console, creators, generations, outbox, personalities
+from vaultcrm.db.pending import Connection
+from vaultcrm.db.queries import audit, console, generations, inbound, outbox
 from vaultcrm.domain.audit import AuditAction, AuditEntry
-from vaultcrm.domain.conversation import Author, Message
+from vaultcrm.domain.conversation import Author, Message, Sender
 from vaultcrm.domain.errors import NotFound, ThreadMovedOn
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.outbox import OutboxItem
@@ -56,35 +57,14 @@ async def write_message(
     require_creator(caller, wanted.creator_id)
     now = parts.now()
     async with parts.pool.connection() as connection:
-        async with connection.pipeline():
-            voice_sent = await personalities.current(connection, wanted.creator_id)
-            recipient_sent = await outbox.recipient_of(
-                connection, wanted.creator_id, wanted.conversation_id
-            )
-            creator_sent = await creators.get_creator(connection, wanted.creator_id)
-        voice = await voice_sent.answer()
-        recipient = await recipient_sent.answer()
-        creator = await creator_sent.answer()
-        if recipient is None or creator is None:
-            raise NotFound("conversation")
-        newest = recipient.newest_fan_message_id
-        if wanted.seen_message_id is not None and newest != wanted.seen_message_id:
-            thread = await console.thread(
-                connection,
-                wanted.creator_id,
-                wanted.conversation_id,
-                before=None,
-                limit=MOST_NEW_MESSAGES,
-            )
-            newer = _after(tuple(s.message for s in await thread.answer()), wanted.seen_message_id)
-            raise ThreadMovedOn(
-                "The conversation has gone on since you began to write. Read the new messages, "
-                "then send it again.",
-                newer,
-            )
+        departing = await outbox.departure(connection, wanted.creator_id, wanted.conversation_id)
+        departure = await departing.answer()
+    if departure is None:
+        raise NotFound("conversation")
+    recipient = departure.recipient
     leaving = Leaving(wanted.text, wanted.price, wanted.media_ids, price_field="priceMinor")
     safety = await check_leaving(
-        parts, leaving, recipient, creator, voice.forbidden_words if voice else ()
+        parts, leaving, recipient, departure.creator, departure.forbidden_words
     )
     item = outbox_item(
         Recipe(
@@ -100,11 +80,14 @@ async def write_message(
         generation_id=None,
         author=Author.CHATTER,
         author_user_id=caller.user_id,
-        seen_message_id=newest,
+        seen_message_id=recipient.newest_fan_message_id,
         not_before=leaves_at(parts, recipient, wanted.price, now),
     )
     written = Written(item, safety)
     async with parts.transaction() as connection:
+        await inbound.lock_conversation(connection, wanted.creator_id, wanted.conversation_id)
+        if wanted.seen_message_id is not None:
+            await _check_seen(connection, wanted, wanted.seen_message_id)
         await generations.expire(connection, wanted.creator_id, wanted.conversation_id)
         await hand_over(parts, connection, item, now)
         await audit.record(
@@ -122,6 +105,24 @@ async def write_message(
         if receipt is not None and encode is not None:
             await receipt.store(connection, encode(written))
     return written
+
+
+async def _check_seen(connection: Connection, wanted: OwnMessage, seen: UUID) -> None:
+    """Raise ThreadMovedOn when the fan has written since what the chatter saw."""
+    sent = await console.thread(
+        connection,
+        wanted.creator_id,
+        wanted.conversation_id,
+        before=None,
+        limit=MOST_NEW_MESSAGES,
+    )
+    newer = _after(tuple(shown.message for shown in await sent.answer()), seen)
+    if any(message.sender is Sender.FAN for message in newer):
+        raise ThreadMovedOn(
+            "The conversation has gone on since you began to write. Read the new messages, then "
+            "send it again.",
+            newer,
+        )
 
 
 def _after(newest_first: tuple[Message, ...], seen: UUID) -> tuple[Message, ...]:

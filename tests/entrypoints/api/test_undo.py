@@ -141,18 +141,20 @@ async def test_it_is_too_late_when_the_message_has_left_or_is_leaving(
     assert len(platform.taken) == 1
 
 
+@pytest.mark.parametrize(("answer", "status"), [(429, "pending"), (503, "sending")])
 async def test_a_message_that_was_tried_and_must_wait_cannot_be_taken_back(
-    slow: RunningApp, platform: Platform
+    slow: RunningApp, platform: Platform, answer: int, status: str
 ) -> None:
     """The platform may have taken it although it said no."""
-    platform.answers = [Answer(503)]
+    platform.answers = [Answer(answer)]
     manager = await sign_in(slow, Role.MANAGER)
     _, draft = await talk_of(manager)
     await approve(manager, draft)
     await time_has_come(slow)
     await run_jobs(slow)
     refused = await undo(manager, draft)
-    assert (refused.status_code, refused.json()["currentStatus"]) == (409, "pending")
+    assert (refused.status_code, refused.json()["currentStatus"]) == (409, status)
+    assert await status_of(manager, draft) == "approved"
 
 
 async def test_another_chatters_approval_is_theirs_to_take_back_or_a_managers(

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
 
 from vaultcrm.db.queries import queue as queries
 from vaultcrm.db.queries.queue import Split
@@ -185,6 +187,13 @@ async def _decide_one(parts: Parts, caller: Caller, decision: ApproveIn) -> Bulk
             success=False,
             problem=str(error),
             current_status=error.status if isinstance(error, Conflict) else None,
+        )
+    except (OperationalError, PoolTimeout):
+        # What was decided before stands, so the whole must not be answered as if it had not been.
+        return BulkItem(
+            generation_id=decision.generation_id,
+            success=False,
+            problem="The database could not be reached. Nothing was changed; try this one again.",
         )
     return BulkItem(generation_id=record.id, success=True, generation=GenerationOut.of(record))
 

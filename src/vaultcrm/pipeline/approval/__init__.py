@@ -92,7 +92,8 @@ def is_simple_reply(case: ApprovalCase) -> bool:
 
 
 _TIER_PRIORITY = {Tier.WHALE: 400, Tier.HIGH: 300, Tier.MEDIUM: 200, Tier.LOW: 100}
-CARE_PRIORITY = 1000
+CARE_PRIORITY = 10_000
+"""More than all the rest together, however long a draft waits."""
 MOST_PRICE_PRIORITY = 100
 MOST_WAITING_PRIORITY = 120
 ONLINE_PRIORITY = 30

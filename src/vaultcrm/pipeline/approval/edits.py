@@ -8,6 +8,8 @@ def edit_distance(original: str, final: str) -> int:
     time and memory proportional to the product and the smaller of the two lengths.
     """
     one, other = original.split(), final.split()
+    if one == other:
+        return 0
     if len(one) < len(other):
         one, other = other, one
     previous = list(range(len(other) + 1))

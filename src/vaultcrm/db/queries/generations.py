@@ -73,10 +73,13 @@ _WITH_DELIVERY = f"""
 """
 GET = f"{_WITH_DELIVERY} WHERE g.creator_id = %(creator_id)s AND g.id = %(id)s"
 
-# The API's decisions and claims name no creator. This and the next are the two statements that ask
-# every shard, and they run before anything is locked.
-FIND = f"{_WITH_DELIVERY} WHERE g.id = %(id)s"
-FIND_CREATOR = "SELECT creator_id FROM ai_message_generations WHERE id = %(id)s"
+# The API's decisions and claims name no creator. These two try the key under each creator there is;
+# they are the only ones that ask every shard, and they run before anything is locked.
+_UNDER_ANY_CREATOR = "creator_id = ANY(ARRAY(SELECT id FROM creators))"
+FIND = f"{_WITH_DELIVERY} WHERE g.{_UNDER_ANY_CREATOR} AND g.id = %(id)s"
+FIND_CREATOR = f"""
+    SELECT creator_id FROM ai_message_generations WHERE {_UNDER_ANY_CREATOR} AND id = %(id)s
+"""
 
 # The decision is this one conditional UPDATE: of two people deciding at once one gets the row back.
 # Whoever holds a live claim keeps others out; a stale draft passes only if the person insists.

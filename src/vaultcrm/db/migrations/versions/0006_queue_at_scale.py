@@ -1,7 +1,7 @@
-"""Indexes for a queue of any length: drafts by their id alone, and the rare among those that wait.
+"""Indexes for a queue of any length: the rare among the drafts that wait.
 
-Without the second kind, finding the few that are worth much, call for care or are snoozed means
-walking past all that wait. `vaultcrm.db.queries.queue` writes their conditions in the same words.
+Without them, finding the few that are worth much, call for care or are snoozed means walking past
+all that wait. `vaultcrm.db.queries.queue` writes their conditions in the same words.
 """
 
 from alembic import op
@@ -12,7 +12,6 @@ branch_labels = None
 depends_on = None
 
 INDEXES = """
-CREATE INDEX ai_message_generations_by_id ON ai_message_generations (id);
 CREATE INDEX ai_message_generations_high_value
     ON ai_message_generations (creator_id, priority DESC, created_at, id)
     WHERE status = 'queued' AND approval_reasons && '{high_value_offer,high_tier}'::text[];
@@ -35,6 +34,5 @@ def downgrade() -> None:
         DROP INDEX ai_message_generations_snoozed;
         DROP INDEX ai_message_generations_care;
         DROP INDEX ai_message_generations_high_value;
-        DROP INDEX ai_message_generations_by_id;
         """
     )

@@ -15,6 +15,7 @@ from stubs.llm import LlmStub, Reply
 from tests.adapters.channels.platform import Answer, Platform, serve_platform
 from tests.support.app import RunningApp, running_app
 from tests.support.channels import only
+from tests.support.drafts import copies, decide
 from tests.support.fixtures import settings
 from tests.support.webhooks import SECRET
 from tests.support.worker import run_jobs, time_has_come
@@ -168,6 +169,8 @@ async def test_a_worker_sends_what_was_approved_and_the_generation_says_so(
         "UPDATE outbox SET media_ids = ARRAY['other']",
         "UPDATE outbox SET bound_hash = '\\x00'",
         "UPDATE conversations SET channel = 'simulator'",
+        "UPDATE conversations SET external_ref = 'somebody-else'",
+        "UPDATE fans SET handle = 'somebody-else'",
     ],
 )
 async def test_what_differs_from_what_was_decided_does_not_leave(
@@ -187,7 +190,41 @@ async def test_what_differs_from_what_was_decided_does_not_leave(
     assert (shown["deliveryStatus"], shown["deliveryError"]) == ("failed", item["error"])
     [trace] = await rows(sending, "SELECT * FROM audit_log WHERE action = 'message.not_sent'")
     assert trace["details"]["error"] == "it differs from what was decided"
+    [alert] = (await manager.found("/api/alerts", open="true"))["items"]
+    assert (alert["kind"], alert["severity"]) == ("message_differs", "critical")
     assert await rows(sending, "SELECT 1 FROM messages WHERE sender = 'creator'") == []
+
+
+async def test_of_many_who_decide_at_once_each_draft_reaches_the_platform_once(
+    sending: RunningApp, platform: Platform
+) -> None:
+    """16 people over 500 drafts, each wanted by two of them: one of the two versions leaves."""
+    manager = await sign_in(sending, Role.MANAGER)
+    talk = await conversation(manager, channel="webhook")
+    first = await manager.made("/api/ai/generate", talk.asks())
+    drafts = [
+        first["generationId"],
+        *await copies(sending, first["generationId"], 499),
+    ]
+    deciders = [await sign_in(sending, Role.CHATTER) for _ in range(16)]
+    won: list[str] = []
+
+    async def work(place: int, person: SignedIn) -> None:
+        for number, draft in enumerate(drafts):
+            if number % 8 != place // 2:
+                continue
+            text = f"Number {number}, as chatter {place} would say it."
+            answer = await decide(person, draft, "modify", modifiedMessage=text)
+            if answer.is_success:
+                won.append(text)
+            else:
+                assert answer.status_code == 409, answer.text
+
+    await asyncio.gather(*(work(place, person) for place, person in enumerate(deciders)))
+    await run_jobs(sending)
+
+    assert len(won) == len(drafts)
+    assert sorted(texts(platform)) == sorted(won)
 
 
 async def automatic(claude: RunningApp, llm: LlmStub) -> tuple[SignedIn, Talk, UUID]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from vaultcrm.db.queries import audit, channel_accounts, inbound, outbox
+from vaultcrm.db.queries import audit, channel_accounts, outbox, threads
 from vaultcrm.domain.alerts import AlertKind, Severity, channel_subject, creator_subject
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.channels import OutboundMessage, SendErrorKind, SendResult, SendStatus
@@ -214,7 +214,7 @@ async def _close(
         )
         if await closed.answer():
             if closing.status is DeliveryStatus.SENT:
-                await inbound.add_message(
+                await threads.add_message(
                     connection,
                     creator_id=item.creator_id,
                     conversation_id=item.conversation_id,
@@ -228,7 +228,7 @@ async def _close(
                     sent_at=sent_at,
                     ours=True,
                 )
-                await inbound.note_creator_message(
+                await threads.note_creator_message(
                     connection, item.creator_id, item.conversation_id, sent_at
                 )
             if closing.retry_at is None:

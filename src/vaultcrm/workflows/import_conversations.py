@@ -17,7 +17,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, creators, generations, importing, inbound
+from vaultcrm.db.queries import audit, creators, generations, importing, threads
 from vaultcrm.db.queries.importing import Found, ImportedMessage
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Care, Sender
@@ -207,7 +207,7 @@ async def _import_line(
         if messages_new:
             care = await asyncio.to_thread(_care_in, line, content_filter)
         if care is not None:
-            await inbound.note_care(connection, creator_id, found.conversation_id, care, now)
+            await threads.note_care(connection, creator_id, found.conversation_id, care, now)
     creator_ids[handle] = creator_id
     return ImportReport(
         lines=1,

@@ -9,7 +9,7 @@ from datetime import datetime
 from vaultcrm.adapters.llm.catalog import cost_micro_usd
 from vaultcrm.controls.flags import Overrides, effective_flags
 from vaultcrm.controls.limits import check_reservation_for, require_tokens
-from vaultcrm.db.queries import audit, flags, inbound, limits, usage
+from vaultcrm.db.queries import audit, flags, limits, threads, usage
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Care, Sender
 from vaultcrm.domain.drafting import Distress, MessageAnalysis
@@ -84,7 +84,7 @@ async def _keep(
             now=now,
         )
         await alert_to_unknown_model(parts, connection, analysis.model, now)
-        await inbound.note_analysis(
+        await threads.note_analysis(
             connection,
             creator_id,
             next(m.id for m in reversed(situation.messages) if m.sender is Sender.FAN),
@@ -94,7 +94,7 @@ async def _keep(
         )
         if care is None:
             return
-        await inbound.note_care(connection, creator_id, conversation.id, care, now)
+        await threads.note_care(connection, creator_id, conversation.id, care, now)
         if conversation.care is None:
             await audit.record(
                 connection,

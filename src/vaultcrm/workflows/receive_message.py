@@ -6,8 +6,8 @@ from uuid import UUID
 
 from vaultcrm.db.jobs import ANSWER_FAN, PROCESS_INBOUND
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, creators, feedback, generations, inbound, outbox
-from vaultcrm.db.queries.inbound import Thread
+from vaultcrm.db.queries import audit, creators, feedback, generations, inbound, outbox, threads
+from vaultcrm.db.queries.threads import Thread
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.channels import EventKind, InboundEvent
 from vaultcrm.domain.conversation import Author, Mode, Sender
@@ -81,7 +81,7 @@ async def receive_event(
 
     The answer says why an event had no effect, where that is worth knowing.
     """
-    thread = await inbound.find_or_open_thread(
+    thread = await threads.find_or_open_thread(
         connection, creator_id, channel, event, "USD", parts.now()
     )
     match event.kind:
@@ -113,7 +113,7 @@ async def _add_value(
     connection: Connection, creator_id: UUID, thread: Thread, event: InboundEvent
 ) -> None:
     if event.amount is not None:
-        await inbound.add_value(connection, creator_id, thread.fan_id, event.amount)
+        await threads.add_value(connection, creator_id, thread.fan_id, event.amount)
 
 
 async def store_message(
@@ -134,7 +134,7 @@ async def store_message(
     imported one only makes it stale.
     """
     sender = Sender.FAN if author is Author.FAN else Sender.CREATOR
-    message_id = await inbound.add_message(
+    message_id = await threads.add_message(
         connection,
         creator_id=creator_id,
         conversation_id=thread.conversation_id,
@@ -153,7 +153,7 @@ async def store_message(
         await _overtake_drafts(parts, connection, creator_id, thread, now)
         await ask_for_draft(parts, connection, creator_id, thread, GenerationType.REPLY)
         return
-    await inbound.note_creator_message(connection, creator_id, thread.conversation_id, sent_at)
+    await threads.note_creator_message(connection, creator_id, thread.conversation_id, sent_at)
     if author is Author.CHATTER:
         # A platform may tell of our own message before its receipt is here.
         if not await outbox.is_underway(connection, creator_id, thread.conversation_id, text):
@@ -215,7 +215,7 @@ async def _note_fan_message(
     """The fan waits from now on, and what they wrote may call for care."""
     now = parts.now()
     care = care_called_for(parts.content_filter.check(text, Scope.FAN))
-    await inbound.note_fan_message(
+    await threads.note_fan_message(
         connection, creator_id, thread.conversation_id, sent_at=sent_at, care=care, now=now
     )
     if care is None or thread.care is not None:
@@ -241,7 +241,7 @@ async def _receive_purchase(
         # Something that is no message, such as a post.
         await _add_value(connection, creator_id, thread, event)
         return None
-    bought = await inbound.note_purchase(connection, creator_id, thread, event)
+    bought = await threads.note_purchase(connection, creator_id, thread, event)
     if bought is None:
         return f"the message {event.message_ref} is not known here, or was bought before"
     generation_id, amount = bought

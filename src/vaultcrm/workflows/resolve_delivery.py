@@ -7,7 +7,7 @@ from uuid import UUID
 
 from vaultcrm.controls.auth import require_creator
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import alerts, audit, inbound, outbox
+from vaultcrm.db.queries import alerts, audit, outbox, threads
 from vaultcrm.domain.alerts import AlertKind, creator_subject
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Sender
@@ -117,10 +117,10 @@ async def _keep_as_sent(
     Where the platform has told of it since it may have left, it is there already and becomes ours.
     """
     now = parts.now()
-    told = await inbound.find_told(
+    told = await threads.find_told(
         connection, item.creator_id, item.conversation_id, item.text, since
     )
-    await inbound.add_message(
+    await threads.add_message(
         connection,
         creator_id=item.creator_id,
         conversation_id=item.conversation_id,
@@ -134,4 +134,4 @@ async def _keep_as_sent(
         sent_at=now,
         ours=True,
     )
-    await inbound.note_creator_message(connection, item.creator_id, item.conversation_id, now)
+    await threads.note_creator_message(connection, item.creator_id, item.conversation_id, now)

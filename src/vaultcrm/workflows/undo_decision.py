@@ -4,7 +4,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, feedback, generations, inbound, outbox
+from vaultcrm.db.queries import audit, feedback, generations, outbox, threads
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import Conflict, Forbidden
 from vaultcrm.domain.generation import GenerationRecord, GenerationStatus
@@ -79,7 +79,7 @@ async def _overtaken(connection: Connection, item: OutboxItem) -> bool:
     New messages mark the drafts that wait, and this one did not. The conversation stays locked, so
     that a message is either seen here or sees the draft waiting.
     """
-    await inbound.lock_conversation(connection, item.creator_id, item.conversation_id)
+    await threads.lock_conversation(connection, item.creator_id, item.conversation_id)
     sent = await outbox.recipient_of(connection, item.creator_id, item.conversation_id)
     recipient = await sent.answer()
     return recipient is not None and recipient.newest_fan_message_id != item.seen_message_id

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from vaultcrm.controls.auth import require_creator
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, console, generations, inbound, outbox
+from vaultcrm.db.queries import audit, console, generations, outbox, threads
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Author, Message, Sender
 from vaultcrm.domain.errors import NotFound, ThreadMovedOn
@@ -85,7 +85,7 @@ async def write_message(
     )
     written = Written(item, safety)
     async with parts.transaction() as connection:
-        await inbound.lock_conversation(connection, wanted.creator_id, wanted.conversation_id)
+        await threads.lock_conversation(connection, wanted.creator_id, wanted.conversation_id)
         if wanted.seen_message_id is not None:
             await _check_seen(connection, wanted, wanted.seen_message_id)
         await generations.expire(connection, wanted.creator_id, wanted.conversation_id)

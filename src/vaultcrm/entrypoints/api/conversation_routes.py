@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from vaultcrm.db.pending import Connection, Record
 from vaultcrm.db.queries import conversations, fans, messages
-from vaultcrm.db.queries.inbound import Thread
+from vaultcrm.db.queries.threads import Thread
 from vaultcrm.domain.conversation import Author, Care, Mode, Sender
 from vaultcrm.domain.errors import Conflict
 from vaultcrm.entrypoints.api.context import (

@@ -80,7 +80,9 @@ async def _take_jobs(app: App, queue: str, concurrency: int, stalled_seconds: fl
         concurrency=concurrency,
         install_signal_handlers=False,
         delete_jobs="successful",
-        fetch_job_polling_interval=5,
+        # Nobody tells a worker when a job's time has come: a message that waits to leave, or a
+        # draft that waits for the fan to be quiet, is late by up to this.
+        fetch_job_polling_interval=1,
         shutdown_graceful_timeout=20,
         update_heartbeat_interval=stalled_seconds / _HEARTBEATS_BEFORE_STALLED,
         stalled_worker_timeout=stalled_seconds,

@@ -1,9 +1,11 @@
 """One draft by its id alone, and what to tell somebody who came too late for it."""
 
+from itertools import takewhile
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import access, console, generations
+from vaultcrm.domain.conversation import Message
 from vaultcrm.domain.errors import Conflict, NotFound, ThreadMovedOn
 from vaultcrm.domain.generation import GenerationRecord, GenerationStatus
 from vaultcrm.domain.people import Caller
@@ -54,21 +56,23 @@ async def too_late(parts: Parts, seen: GenerationRecord) -> Conflict:
 
 
 async def _moved_on(connection: Connection, record: GenerationRecord) -> ThreadMovedOn:
-    """What was said since the draft was made, the oldest first."""
-    sent = await console.thread(
-        connection,
-        record.creator_id,
-        record.conversation_id,
-        before=None,
-        limit=MOST_NEW_MESSAGES,
+    newer = await said_since(
+        connection, record.creator_id, record.conversation_id, record.last_message_id
     )
-    newer = []
-    for shown in await sent.answer():
-        if shown.message.id == record.last_message_id:
-            break
-        newer.append(shown.message)
     return ThreadMovedOn(
         "The conversation has gone on since this was drafted. Read the new messages, then draft "
         "anew or send it all the same with sendAnyway.",
-        tuple(reversed(newer)),
+        newer,
     )
+
+
+async def said_since(
+    connection: Connection, creator_id: UUID, conversation_id: UUID, seen: UUID | None
+) -> tuple[Message, ...]:
+    """What was said after the message that was seen, the oldest first; at most the newest 20."""
+    sent = await console.thread(
+        connection, creator_id, conversation_id, before=None, limit=MOST_NEW_MESSAGES
+    )
+    newest_first = [shown.message for shown in await sent.answer()]
+    newer = takewhile(lambda message: message.id != seen, newest_first)
+    return tuple(reversed(tuple(newer)))

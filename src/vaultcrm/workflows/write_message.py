@@ -6,16 +6,16 @@ from uuid import UUID
 
 from vaultcrm.controls.auth import require_creator
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, console, generations, outbox, threads
+from vaultcrm.db.queries import audit, generations, outbox, threads
 from vaultcrm.domain.audit import AuditAction, AuditEntry
-from vaultcrm.domain.conversation import Author, Message, Sender
+from vaultcrm.domain.conversation import Author, Sender
 from vaultcrm.domain.errors import NotFound, ThreadMovedOn
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.outbox import OutboxItem
 from vaultcrm.domain.people import Caller
 from vaultcrm.domain.safety import SafetyReport
 from vaultcrm.pipeline.delivery import Recipe, outbox_item
-from vaultcrm.workflows.find_draft import MOST_NEW_MESSAGES
+from vaultcrm.workflows.find_draft import said_since
 from vaultcrm.workflows.leaving import Leaving, check_leaving, hand_over, leaves_at
 from vaultcrm.workflows.parts import Parts, Receipt
 
@@ -109,27 +109,10 @@ async def write_message(
 
 async def _check_seen(connection: Connection, wanted: OwnMessage, seen: UUID) -> None:
     """Raise ThreadMovedOn when the fan has written since what the chatter saw."""
-    sent = await console.thread(
-        connection,
-        wanted.creator_id,
-        wanted.conversation_id,
-        before=None,
-        limit=MOST_NEW_MESSAGES,
-    )
-    newer = _after(tuple(shown.message for shown in await sent.answer()), seen)
+    newer = await said_since(connection, wanted.creator_id, wanted.conversation_id, seen)
     if any(message.sender is Sender.FAN for message in newer):
         raise ThreadMovedOn(
             "The conversation has gone on since you began to write. Read the new messages, then "
             "send it again.",
             newer,
         )
-
-
-def _after(newest_first: tuple[Message, ...], seen: UUID) -> tuple[Message, ...]:
-    """What was said after the message that was seen, the oldest first."""
-    newer = []
-    for message in newest_first:
-        if message.id == seen:
-            break
-        newer.append(message)
-    return tuple(reversed(newer))

@@ -2,8 +2,11 @@
 
 Three installations run side by side and are asked by turns, so that each round meets the same
 machine: a small one, one with a hundred times the history, and one with a hundred times the queue.
+`--ten-million` compares the small one with a single one of ten million, a million of which wait; it
+takes about 40 GB of disk.
 """
 
+import argparse
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -20,11 +23,18 @@ from bench.servers import Server, vaultcrm
 from stubs.llm import llm_stub_process
 from vaultcrm.controls.auth import hash_token
 
-SMALL, HISTORY, QUEUE = "10 thousand, all wait", "1 million, 10 thousand wait", "1 million all wait"
-PLANS = {
-    SMALL: Plan(generations=10_000, waiting=10_000, conversations=1_000),
-    HISTORY: Plan(generations=1_000_000, waiting=10_000, conversations=10_000),
-    QUEUE: Plan(generations=1_000_000, waiting=1_000_000, conversations=10_000),
+SMALL = "10 thousand, all wait"
+_SMALL = {SMALL: Plan(generations=10_000, waiting=10_000, conversations=1_000)}
+MILLION = _SMALL | {
+    "1 million, 10 thousand wait": Plan(
+        generations=1_000_000, waiting=10_000, conversations=10_000
+    ),
+    "1 million all wait": Plan(generations=1_000_000, waiting=1_000_000, conversations=10_000),
+}
+TEN_MILLION = _SMALL | {
+    "10 million, 1 million wait": Plan(
+        generations=10_000_000, waiting=1_000_000, conversations=100_000
+    )
 }
 CALLS = 200
 """Calls of each kind, each by another person, so that each claim is of another draft."""
@@ -40,12 +50,13 @@ class Measured:
     loads: tuple[float, float]
 
 
-def measure() -> Measured:
+def measure(plans: Mapping[str, Plan] = MILLION) -> Measured:
+    """Fill an installation for each of `plans`, `SMALL` among them, and ask them by turns."""
     with ExitStack() as stack:
         stub = stack.enter_context(llm_stub_process())
-        servers = {name: stack.enter_context(vaultcrm(stub.url, conversations=1)) for name in PLANS}
+        servers = {name: stack.enter_context(vaultcrm(stub.url, conversations=1)) for name in plans}
         for name, server in servers.items():
-            fill(server, PLANS[name])
+            fill(server, plans[name])
         requests = {
             (name, call, who): asked
             for name, server in servers.items()
@@ -60,13 +71,13 @@ def measure() -> Measured:
                     request = requests[name, call, who][number]
                     times[name, call, who] += send_all(server, [request], 1).each
         loads = (before, os.getloadavg()[0])
-        plans = {name: explain_all(server) for name, server in servers.items()}
+        explained = {name: explain_all(server) for name, server in servers.items()}
     return Measured(
         {
             (call, who): {name: median(times[name, call, who]) * 1000 for name in servers}
             for call, who in {key[1:]: None for key in requests}
         },
-        plans,
+        explained,
         loads,
     )
 
@@ -128,7 +139,9 @@ def rows(measured: Measured) -> list[tuple[str, str, str]]:
 
 
 if __name__ == "__main__":
-    result = measure()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ten-million", action="store_true", help="needs 40 GB of disk")
+    result = measure(TEN_MILLION if parser.parse_args().ten_million else MILLION)
     for row in rows(result):
         print(*row, sep=" | ")
     print("load", result.loads)

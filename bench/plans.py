@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from bench.servers import Server
-from vaultcrm.db.queries import console, generations, queue
+from vaultcrm.db.queries import cards, generations, queue
 from vaultcrm.db.queries.queue import Selection
 
 EXECUTIONS = 6
@@ -54,13 +54,13 @@ def _statements(
         selection = Selection(tuple(chosen), user_id)
         found[f"page, {label}"] = queue.page_statement(selection, now, 50)
         found[f"claim candidates, {label}"] = queue.candidates_statement(selection, now)
-    for cards in console.CardList:
-        found[f"cards {cards.value}, 20 creators"] = console.cards_statement(
-            creators, user_id, cards=cards, now=now, limit=51, offset=0
+    for part in cards.CardList:
+        found[f"cards {part.value}, 20 creators"] = cards.cards_statement(
+            creators, user_id, cards=part, now=now, limit=51, offset=0
         )
     found["counts, 20 creators"] = (
-        console.QUEUE_COUNTS,
-        {"creator_ids": creators, "user_id": user_id, "now": now, "most": console.MOST_COUNTED},
+        cards.QUEUE_COUNTS,
+        {"creator_ids": creators, "user_id": user_id, "now": now, "most": cards.MOST_COUNTED},
     )
     one = {"creator_id": creator_id, "id": generation_id, "user_id": user_id, "now": now}
     decided = {

@@ -30,6 +30,7 @@ REFERENCE_TABLES = frozenset(
         "creators",
         "users",
         "creator_assignments",
+        "passwords",
         "api_tokens",
         "flag_overrides",
         "alerts",
@@ -38,7 +39,16 @@ REFERENCE_TABLES = frozenset(
 )
 """Small, read on every request, written rarely; no foreign keys to tenant tables, no triggers."""
 
-LOCAL_TABLES = frozenset({"limit_counters", "idempotency_keys", "sessions", "alembic_version"})
+LOCAL_TABLES = frozenset(
+    {
+        "limit_counters",
+        "idempotency_keys",
+        "sessions",
+        "people_seen",
+        "sign_in_tries",
+        "alembic_version",
+    }
+)
 """Short-lived rows that are written on every request; no foreign keys to tenant tables."""
 
 JOB_TABLE_PREFIX = "procrastinate_"

@@ -97,5 +97,102 @@ class Metrics:
     deliveries: Mapping[DeliveryStatus, int]
 
 
+@dataclass(frozen=True, slots=True)
+class DraftTally:
+    """Drafts that were made in the day or hour that begins `at`, by what has become of them by now.
+
+    `approved` went out as they were, `modified` with another text or price; `blocked` were stopped
+    by the content filter. The rest as in `GenerationCounts`.
+    """
+
+    at: datetime
+    waiting: int
+    approved: int
+    modified: int
+    rejected: int
+    automatic: int
+    blocked: int
+    expired: int
+    drafted: int
+    confidence_sum: int
+    with_findings: int
+
+    @property
+    def made(self) -> int:
+        return (
+            self.waiting
+            + self.approved
+            + self.modified
+            + self.rejected
+            + self.automatic
+            + self.blocked
+            + self.expired
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionTally:
+    """Decisions of the day or hour that begins `at` on drafts in one currency, with what their
+    messages have done by now: `offers` went out with a price, of which `bought` were. The rest as
+    in `OutcomeCounts`.
+    """
+
+    at: datetime
+    currency: str
+    approved: int
+    modified: int
+    rejected: int
+    automatic: int
+    reply_known: int
+    replied: int
+    offers: int
+    bought: int
+    revenue_known: int
+    revenue_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTally:
+    """Calls to one model for one purpose in the day or hour that begins `at`."""
+
+    at: datetime
+    model: str
+    purpose: str
+    tokens: int
+    cost_micro_usd: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTally:
+    """Messages that were put on their way in the day or hour that begins `at`, and have been sent.
+
+    `median_wait` is how many seconds half of the fans had waited at most, from their newest message
+    until they were answered; None where no message answers one.
+    """
+
+    at: datetime
+    by_hand: bool
+    sent: int
+    median_wait: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a period went: tallies by day, and by hour from `hourly_from` on.
+
+    `decision_seconds` is the median from draft to a person's decision, by day, of drafts that were
+    made that day. `waiting` drafts wait now, and the one that has waited longest was made at
+    `oldest_waiting`.
+    """
+
+    drafts: tuple[DraftTally, ...]
+    decisions: tuple[DecisionTally, ...]
+    usage: tuple[UsageTally, ...]
+    messages: tuple[MessageTally, ...]
+    decision_seconds: Mapping[datetime, float]
+    waiting: int
+    oldest_waiting: datetime | None
+
+
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None

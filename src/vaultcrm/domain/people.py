@@ -1,5 +1,6 @@
 """Creators, their fans, and the users who answer for them."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -79,6 +80,48 @@ class Caller:
 
     def is_one_of(self, *roles: Role) -> bool:
         return self.role in roles
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user who is no program, as the team sees them. `sessions` counts those that live."""
+
+    id: UUID
+    email: str
+    name: str
+    role: Role
+    all_creators: bool
+    created_at: datetime
+    disabled_at: datetime | None
+    last_seen_at: datetime | None
+    password_set_at: datetime | None
+    creator_ids: frozenset[UUID]
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """One browser in which a person is signed in. `device` is for people: `Firefox on Linux`."""
+
+    id: UUID
+    device: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+
+
+LONGEST_EMAIL = 200
+
+
+def email_address(text: str) -> str:
+    """An e-mail address as it is kept and compared: in lower case, without blanks around it.
+
+    Raises ValueError when it is none.
+    """
+    found = text.strip().lower()
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", found) or len(found) > LONGEST_EMAIL:
+        raise ValueError("an address such as jo@example.com")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from vaultcrm.entrypoints.api import (
 )
 from vaultcrm.entrypoints.api.body_limit import BodyLimit
 from vaultcrm.entrypoints.web import console
+from vaultcrm.entrypoints.web.live import Live
 from vaultcrm.settings import Settings, load_settings
 from vaultcrm.workflows.alerting import clear_unknown_models
 
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         async with open_parts(settings or load_settings()) as parts:
             await clear_unknown_models(parts)
             app.state.parts = parts
+            app.state.live = Live(parts)
             yield
 
     app = FastAPI(

@@ -10,7 +10,15 @@ from vaultcrm.adapters.llm.catalog import cost_micro_usd
 from vaultcrm.controls.limits import PROMPT_TOKEN_BUDGET, throttle_seconds
 from vaultcrm.domain.approval import Decision, PolicyDecision
 from vaultcrm.domain.conversation import Care
-from vaultcrm.domain.drafting import Draft, DraftOutcome, DraftRequest, Prompt
+from vaultcrm.domain.drafting import (
+    Draft,
+    DraftDelta,
+    Drafter,
+    DraftOutcome,
+    DraftRequest,
+    Prompt,
+)
+from vaultcrm.domain.errors import DrafterUnavailable
 from vaultcrm.domain.generation import (
     GenerationRecord,
     GenerationStatus,
@@ -43,6 +51,10 @@ from vaultcrm.workflows.parts import Parts, Receipt
 from vaultcrm.workflows.save_generation import save_generation
 
 CANDIDATES = 2
+
+Watcher = Callable[[str], None]
+"""Is told the first candidate's text as far as it is written: not checked yet, perhaps not chosen.
+"""
 CLEAN = SafetyReport(Verdict.ALLOW, 1.0)
 
 
@@ -69,13 +81,14 @@ async def generate_message(
     *,
     receipt: Receipt | None = None,
     encode: Callable[[GenerationRecord], str] | None = None,
+    watcher: Watcher | None = None,
 ) -> GenerationRecord:
     """Draft a message, check it, decide what happens to it, and save all of that.
 
     Raises Unauthenticated, Forbidden, NotFound, AiDisabled, LimitExceeded or a DrafterError; in
     each case what was reserved is given back. A draft that the filter stops is no error: it comes
     back `rejected` with the findings. With a `receipt`, the answer as `encode` writes it is stored
-    in the same transaction.
+    in the same transaction. With a `watcher` the draft is asked for as a stream.
     """
     call = await open_call(
         parts,
@@ -87,15 +100,15 @@ async def generate_message(
     )
     async with spending(parts, call) as spent:
         voice = personality_or_default(call.situation.personality, request.creator_id)
-        care = _care_in(parts, call.situation)
+        care = care_in(parts, call.situation)
         if request.generation_type.sells and care is not None:
             draft = NOT_ASKED_FOR
         else:
-            prompt = _prompt(parts, call.situation, voice, request.generation_type)
-            draft = await _draft(parts, call, request.generation_type, prompt)
+            prompt = prompt_for(parts, call.situation, voice, request.generation_type)
+            draft = await ask_for_draft(parts, call, request.generation_type, prompt, watcher)
         spent.tokens = draft.usage.total
-        checked = _check(parts, call.situation, voice, draft)
-        chosen = _choose(call.situation, request.generation_type, care, draft, checked)
+        checked = check_candidates(parts, call.situation, voice, draft)
+        chosen = choose_candidate(call.situation, request.generation_type, care, draft, checked)
         decision = _decide(parts, call, request, chosen, draft, care)
         record = _describe(parts, call, request, voice, care, draft, chosen, decision)
         return await save_generation(parts, call, record, receipt, encode)
@@ -111,7 +124,7 @@ _STATUS = {
 }
 
 
-def _care_in(parts: Parts, situation: Situation) -> Care | None:
+def care_in(parts: Parts, situation: Situation) -> Care | None:
     """Why this fan must not be sold to: what is known of the conversation, or their last words."""
     if situation.conversation.care is not None:
         return situation.conversation.care
@@ -122,7 +135,7 @@ def _care_in(parts: Parts, situation: Situation) -> Care | None:
     )
 
 
-def _prompt(
+def prompt_for(
     parts: Parts, situation: Situation, voice: Personality, generation_type: GenerationType
 ) -> Prompt:
     now = parts.now()
@@ -137,29 +150,47 @@ def _prompt(
     )
 
 
-async def _draft(
-    parts: Parts, call: OpenCall, generation_type: GenerationType, prompt: Prompt
+async def ask_for_draft(
+    parts: Parts,
+    call: OpenCall,
+    generation_type: GenerationType,
+    prompt: Prompt,
+    watcher: Watcher | None,
 ) -> Draft:
     """One call to the model, later when the day's tokens run low."""
     situation = call.situation
     wait = throttle_seconds(call.tokens_used_today, call.flags.max_tokens_per_day)
     if wait:
         await asyncio.sleep(wait)
-    return await parts.drafter.draft(
-        DraftRequest(
-            prompt=prompt,
-            generation_type=generation_type,
-            max_tokens=call.flags.max_tokens_per_message,
-            candidates=CANDIDATES,
-            user_hash=hashlib.sha256(situation.fan.id.bytes).hexdigest()[:32],
-            fan_message=last_fan_text(situation),
-            fan_name=situation.fan.display_name,
-            repertoire=situation.repertoire,
-        )
+    wanted = DraftRequest(
+        prompt=prompt,
+        generation_type=generation_type,
+        max_tokens=call.flags.max_tokens_per_message,
+        candidates=CANDIDATES,
+        user_hash=hashlib.sha256(situation.fan.id.bytes).hexdigest()[:32],
+        fan_message=last_fan_text(situation),
+        fan_name=situation.fan.display_name,
+        repertoire=situation.repertoire,
     )
+    if watcher is None:
+        return await parts.drafter.draft(wanted)
+    return await _watched(parts.drafter, wanted, watcher)
 
 
-def _check(
+async def _watched(drafter: Drafter, wanted: DraftRequest, watcher: Watcher) -> Draft:
+    """The draft at the end of its stream, which the watcher is told of."""
+    draft = None
+    async for item in drafter.stream(wanted):
+        if isinstance(item, DraftDelta):
+            watcher(item.text)
+        else:
+            draft = item
+    if draft is None:
+        raise DrafterUnavailable("The model's answer ended before it was complete. Try again.")
+    return draft
+
+
+def check_candidates(
     parts: Parts, situation: Situation, voice: Personality, draft: Draft
 ) -> tuple[CheckedCandidate, ...]:
     """What the content filter says about each candidate."""
@@ -201,7 +232,7 @@ class Chosen:
     alternatives: tuple[str, ...] = ()
 
 
-def _choose(
+def choose_candidate(
     situation: Situation,
     generation_type: GenerationType,
     care: Care | None,

@@ -4,8 +4,6 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 from uuid import UUID
 
-from psycopg_pool import AsyncConnectionPool
-
 from vaultcrm.controls.auth import hash_token, new_token, sign_in_token
 from vaultcrm.controls.secrets import installation_key
 from vaultcrm.db.pending import Connection
@@ -15,8 +13,8 @@ from vaultcrm.domain.errors import Conflict, FieldProblem, InvalidInput, NotFoun
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Role
 from vaultcrm.settings import Settings
-
-Pool = AsyncConnectionPool[Connection]
+from vaultcrm.workflows.manage_team import add_person
+from vaultcrm.workflows.parts import Pool
 
 SIGN_IN_LINK_LIFETIME = timedelta(days=1)
 
@@ -32,25 +30,18 @@ async def add_user(
     now: datetime,
 ) -> None:
     """Add a person who may act for the given creators; raises Conflict or InvalidInput."""
-    async with pool.connection() as connection, connection.transaction():
-        user_id = await access.add_user(
-            connection, email=email, name=name, role=role, all_creators=all_creators, now=now
-        )
-        if user_id is None:
-            raise Conflict(f"There is a user with the address {email} already.")
-        await _assign(connection, email, creator_handles, now)
-        await audit.record(
-            connection,
-            AuditEntry(
-                creator_id=NIL,
-                actor_id=None,
-                action=AuditAction.USER_ADDED,
-                subject_type="user",
-                subject_id=str(user_id),
-                at=now,
-                details={"role": role.value},
-            ),
-        )
+    async with pool.connection() as connection:
+        found = [await _creator_id(connection, handle) for handle in creator_handles]
+    await add_person(
+        pool,
+        None,
+        email=email,
+        name=name,
+        role=role,
+        all_creators=all_creators,
+        creator_ids=found,
+        now=now,
+    )
 
 
 async def assign_creators(
@@ -58,20 +49,30 @@ async def assign_creators(
 ) -> None:
     """Let a person act for more creators; raises NotFound or InvalidInput."""
     async with pool.connection() as connection, connection.transaction():
-        await _assign(connection, email, creator_handles, now)
+        user_id = await access.user_by_email(connection, email)
+        if user_id is None:
+            raise NotFound("user")
+        for handle in creator_handles:
+            await access.assign(connection, user_id, await _creator_id(connection, handle), now)
+        await audit.record(
+            connection,
+            AuditEntry(
+                creator_id=NIL,
+                actor_id=None,
+                action=AuditAction.USER_CHANGED,
+                subject_type="user",
+                subject_id=str(user_id),
+                at=now,
+                details={"creators_added": creator_handles},
+            ),
+        )
 
 
-async def _assign(
-    connection: Connection, email: str, creator_handles: list[str], now: datetime
-) -> None:
-    user_id = await access.user_by_email(connection, email)
-    if user_id is None:
-        raise NotFound("user")
-    for handle in creator_handles:
-        creator = await (await creators.creator_by_handle(connection, handle)).answer()
-        if creator is None:
-            raise InvalidInput(FieldProblem("creator", f"there is no creator with handle {handle}"))
-        await access.assign(connection, user_id, creator.id, now)
+async def _creator_id(connection: Connection, handle: str) -> UUID:
+    creator = await (await creators.creator_by_handle(connection, handle)).answer()
+    if creator is None:
+        raise InvalidInput(FieldProblem("creator", f"there is no creator with handle {handle}"))
+    return creator.id
 
 
 async def add_token_for_user(pool: Pool, email: str, now: datetime) -> str:

@@ -19,6 +19,8 @@ from vaultcrm.domain.events import EventSender
 from vaultcrm.pipeline.safety.filter import ContentFilter
 from vaultcrm.settings import Settings
 
+Pool = AsyncConnectionPool[Connection]
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -26,7 +28,7 @@ class Parts:
 
     settings: Settings
     database_url: str
-    pool: AsyncConnectionPool[Connection]
+    pool: Pool
     drafter: Drafter
     price: Callable[[str], ModelCard]
     content_filter: ContentFilter

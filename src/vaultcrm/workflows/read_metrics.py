@@ -6,7 +6,7 @@ from uuid import UUID
 from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import metrics
 from vaultcrm.domain.errors import FieldProblem, InvalidInput
-from vaultcrm.domain.metrics import Metrics, Period
+from vaultcrm.domain.metrics import Course, Metrics, Period
 
 USUAL_PERIOD = timedelta(hours=24)
 LONGEST_PERIOD = timedelta(days=92)
@@ -44,4 +44,36 @@ async def read_metrics(connection: Connection, creator_ids: list[UUID], period: 
         outcomes=await outcomes.answer(),
         usage=await usage.answer(),
         deliveries=await deliveries.answer(),
+    )
+
+
+async def read_course(
+    connection: Connection,
+    creator_ids: list[UUID],
+    period: Period,
+    *,
+    hourly_from: datetime,
+    escalation_steps: int,
+) -> Course:
+    """How a period went for some creators, day by day in UTC, in one round trip.
+
+    From `hourly_from` on, which is the beginning of a day or the end of the period, it goes hour by
+    hour. `escalation_steps` is how often a waiting draft becomes more urgent.
+    """
+    async with connection.pipeline():
+        drafts = await metrics.draft_tallies(connection, creator_ids, period, hourly_from)
+        decisions = await metrics.decision_tallies(connection, creator_ids, period, hourly_from)
+        usage = await metrics.usage_tallies(connection, creator_ids, period, hourly_from)
+        messages = await metrics.message_tallies(connection, creator_ids, period, hourly_from)
+        seconds = await metrics.decision_seconds(connection, creator_ids, period)
+        oldest = await metrics.oldest_waiting(connection, creator_ids, steps=escalation_steps)
+    oldest_waiting, waiting = await oldest.answer()
+    return Course(
+        drafts=await drafts.answer(),
+        decisions=await decisions.answer(),
+        usage=await usage.answer(),
+        messages=await messages.answer(),
+        decision_seconds=await seconds.answer(),
+        waiting=waiting,
+        oldest_waiting=oldest_waiting,
     )

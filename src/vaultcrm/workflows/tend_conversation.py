@@ -1,6 +1,6 @@
-"""What a person settles about a fan: that they were told about AI, what AI does, and care.
+"""What a person settles about a fan: that they were told about AI, what AI does, care, and notes.
 
-Each runs in the caller's transaction, with its audit entry.
+Each but `mark_read` runs in the caller's transaction, with its audit entry.
 """
 
 from dataclasses import dataclass
@@ -9,11 +9,12 @@ from uuid import UUID
 
 from vaultcrm.controls.auth import require_creator, require_role
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, conversations, fans
+from vaultcrm.db.queries import audit, conversations, fans, inbox
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Care, Mode
-from vaultcrm.domain.errors import NotFound
+from vaultcrm.domain.errors import Conflict, NotFound
 from vaultcrm.domain.people import Caller, Role
+from vaultcrm.workflows.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +82,29 @@ async def change_care(
     await tending.record(
         AuditAction.CARE_CHANGED, "conversation", conversation_id, care=value, reason=reason
     )
+
+
+async def change_notes(tending: Tending, fan_id: UUID, notes: str, *, before: str) -> None:
+    """Change the team's notes on a fan. `before` is the MD5 (in hex) of the notes that were edited.
+
+    Raises Conflict when they are others by now.
+    """
+    require_creator(tending.caller, tending.creator_id)
+    changed = await inbox.set_notes(
+        tending.connection, tending.creator_id, fan_id, notes=notes, before=before
+    )
+    if not changed:
+        raise Conflict("Somebody else has changed these notes in the meantime.")
+    await tending.record(AuditAction.NOTES_CHANGED, "fan", fan_id)
+
+
+async def mark_read(
+    parts: Parts, caller: Caller, creator_id: UUID, conversation_id: UUID, revision: int
+) -> None:
+    """Nothing is unread up to what somebody has seen, which `revision` of the conversation says.
+
+    Reading decides nothing, and so leaves no audit entry.
+    """
+    require_creator(caller, creator_id)
+    async with parts.pool.connection() as connection:
+        await inbox.mark_read(connection, creator_id, conversation_id, revision)

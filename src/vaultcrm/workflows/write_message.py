@@ -13,7 +13,7 @@ from vaultcrm.domain.errors import NotFound, ThreadMovedOn
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.outbox import OutboxItem
 from vaultcrm.domain.people import Caller
-from vaultcrm.domain.safety import SafetyReport
+from vaultcrm.domain.safety import SafetyReport, Scope
 from vaultcrm.pipeline.delivery import Recipe, outbox_item
 from vaultcrm.workflows.find_draft import said_since
 from vaultcrm.workflows.leaving import Leaving, check_leaving, hand_over, leaves_at
@@ -105,6 +105,24 @@ async def write_message(
         if receipt is not None and encode is not None:
             await receipt.store(connection, encode(written))
     return written
+
+
+async def check_own(
+    parts: Parts, caller: Caller, creator_id: UUID, conversation_id: UUID, text: str
+) -> SafetyReport:
+    """What the filter says about a chatter's own text, and where; raises NotFound."""
+    require_creator(caller, creator_id)
+    async with parts.pool.connection() as connection:
+        departing = await outbox.departure(connection, creator_id, conversation_id)
+        departure = await departing.answer()
+    if departure is None:
+        raise NotFound("conversation")
+    return parts.content_filter.check(
+        text,
+        Scope.CHATTER,
+        forbidden_words=departure.forbidden_words,
+        region=departure.creator.region,
+    )
 
 
 async def _check_seen(connection: Connection, wanted: OwnMessage, seen: UUID) -> None:

@@ -30,6 +30,7 @@ from vaultcrm.domain.drafting import (
     Phrase,
 )
 from vaultcrm.domain.generation import GenerationType, TokenUsage
+from vaultcrm.domain.template import fill_variables, read_template
 
 MODEL = "retrieval"
 NOTE = "Suggested from your approved replies and templates."
@@ -41,7 +42,6 @@ TEMPLATE_RATING = 60
 _WORD_SHARE = 0.6
 _TRIGRAM_SHARE = 0.4
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-_VARIABLE = re.compile(r"(\s*)\{\{?\s*(\w+)\s*\}?\}")
 _SPACES = re.compile(r"\s+")
 
 
@@ -152,22 +152,25 @@ def _candidate(text: str, match: _Match, generation_type: GenerationType) -> Can
 
 
 def _filled(text: str, fan_name: str) -> str:
-    """The text with `{fan_name}` filled in; "" when it has a variable that nobody can fill.
+    """The text filled in with the fan's name; "" when it has a variable that nobody can fill.
 
-    Without a name the variable goes, with the space before it.
+    Without a name the variable's fallback stands for it, or its place closes up.
     """
-    names = {match[2] for match in _VARIABLE.finditer(text)}
-    if names - {"fan_name"}:
+    if read_template(text)[1]:
         return ""
     name = fan_name.strip()
-    return _VARIABLE.sub(lambda match: f"{match[1]}{name}" if name else "", text).strip()
+    filled = fill_variables(text, {"fan_name": name} if name else {})
+    if filled.missing == ("fan_name",):
+        filled = fill_variables(text, {"fan_name": ""})
+    return "" if filled.missing else filled.text.strip()
 
 
 def _nothing_to_suggest(generation_type: GenerationType, fitting: list[Phrase]) -> str:
     if fitting:
         return (
             "The templates for this type of message have variables that cannot be filled. "
-            "{fan_name} is the one that can: use it, or write the others out."
+            "{fan_name} is the one that can: use it, write the others out, or give each something "
+            "to stand in its place, as in {last_purchase|that}."
         )
     return (
         f"There is nothing to suggest from yet. Approve or write a few messages of the type "

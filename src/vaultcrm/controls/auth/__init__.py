@@ -2,7 +2,8 @@
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import jwt
@@ -12,6 +13,12 @@ from vaultcrm.domain.people import Caller, Credential, Role
 
 TOKEN_PREFIX = "vcrm_"  # noqa: S105 -- the visible start of every token, so that leaks are found
 SIGN_IN_AUDIENCE = "vaultcrm:sign-in"
+
+SESSION_LIFETIME = timedelta(hours=12)
+SESSION_IDLE = timedelta(hours=2)
+"""A session ends so long after it was opened, and sooner when nobody uses it for so long."""
+SESSION_NOTED_EVERY = timedelta(minutes=1)
+"""Its last use is written down at most so often, so that reading a page costs no write."""
 
 
 def new_token() -> str:
@@ -34,24 +41,37 @@ def credential_from_header(authorization: str | None) -> Credential:
     return Credential(token_hash=hash_token(token.strip()))
 
 
+@dataclass(frozen=True, slots=True)
+class SignInLink:
+    """What a sign-in link says. By `made_at`, to the microsecond, older ones can be ended."""
+
+    user_id: UUID
+    made_at: datetime
+
+
 def sign_in_token(user_id: UUID, key: bytes, now: datetime, lifetime: timedelta) -> str:
     """A signed token for a sign-in link that is good until `now + lifetime`."""
-    claims = {"sub": str(user_id), "aud": SIGN_IN_AUDIENCE, "iat": now, "exp": now + lifetime}
+    claims = {
+        "sub": str(user_id),
+        "aud": SIGN_IN_AUDIENCE,
+        "iat": now.timestamp(),
+        "exp": now + lifetime,
+    }
     return jwt.encode(claims, key, algorithm="HS256")
 
 
-def read_sign_in_token(token: str, key: bytes) -> UUID:
-    """The user of a sign-in link; raises Unauthenticated when it is wrong or too old."""
+def read_sign_in_token(token: str, key: bytes) -> SignInLink:
+    """What a sign-in link says; raises Unauthenticated when it is wrong or too old."""
     try:
         claims = jwt.decode(
             token,
             key,
             algorithms=["HS256"],
             audience=SIGN_IN_AUDIENCE,
-            options={"require": ["exp", "sub"]},
+            options={"require": ["exp", "iat", "sub"]},
         )
-        return UUID(claims["sub"])
-    except (jwt.InvalidTokenError, KeyError, ValueError):
+        return SignInLink(UUID(claims["sub"]), datetime.fromtimestamp(claims["iat"], UTC))
+    except (jwt.InvalidTokenError, KeyError, ValueError, OverflowError, OSError, TypeError):
         raise Unauthenticated(
             "This sign-in link is wrong or too old. Ask for a new one: vaultcrm user link EMAIL"
         ) from None

@@ -1,4 +1,4 @@
-"""Users, tokens, sessions and which creators a user may act for."""
+"""Users, tokens, and which creators a user may act for."""
 
 from datetime import datetime
 from typing import Any
@@ -111,31 +111,6 @@ async def add_token(
     """
     params = {"token_hash": token_hash, "user_id": user_id, "name": name, "now": now}
     await run(connection, statement, params)
-
-
-async def add_session(
-    connection: Connection, token_hash: bytes, user_id: UUID, now: datetime, expires_at: datetime
-) -> None:
-    statement = """
-        INSERT INTO sessions (token_hash, user_id, created_at, expires_at)
-        VALUES (%(token_hash)s, %(user_id)s, %(now)s, %(expires_at)s)
-    """
-    params = {"token_hash": token_hash, "user_id": user_id, "now": now, "expires_at": expires_at}
-    await run(connection, statement, params)
-
-
-async def user_of_session(connection: Connection, token_hash: bytes, now: datetime) -> UUID | None:
-    statement = """
-        SELECT user_id FROM sessions
-        WHERE token_hash = %(token_hash)s AND expires_at > %(now)s
-    """
-    params = {"token_hash": token_hash, "now": now}
-    return await (await send(connection, statement, params, _read_id)).answer()
-
-
-async def end_session(connection: Connection, token_hash: bytes) -> None:
-    statement = "DELETE FROM sessions WHERE token_hash = %(token_hash)s"
-    await run(connection, statement, {"token_hash": token_hash})
 
 
 async def name_of(connection: Connection, user_id: UUID | None) -> str | None:

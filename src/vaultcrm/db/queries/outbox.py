@@ -351,3 +351,35 @@ async def page(
         "limit": limit,
     }
     return await (await send(connection, PAGE, params, _page)).answer()
+
+
+@dataclass(frozen=True, slots=True)
+class StillHere:
+    """An approved message that has not left: whose draft, to whom, until when it can be undone."""
+
+    generation_id: UUID
+    fan_name: str
+    leaves_at: datetime
+
+
+STILL_HERE = """
+    SELECT o.generation_id, f.display_name, o.not_before
+    FROM outbox o
+    JOIN conversations c ON c.creator_id = o.creator_id AND c.id = o.conversation_id
+    JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
+    WHERE o.creator_id = ANY(%(creator_ids)s) AND o.delivery_status = 'pending'
+      AND o.not_before > %(now)s AND o.author_user_id = %(user_id)s
+      AND o.generation_id IS NOT NULL
+    ORDER BY o.not_before DESC
+    LIMIT %(limit)s
+"""
+
+
+async def still_here(
+    connection: Connection, creator_ids: list[UUID], user_id: UUID, now: datetime, limit: int
+) -> Pending[tuple[StillHere, ...]]:
+    """What this person has approved and could take back now, the latest first."""
+    params = {"creator_ids": creator_ids, "user_id": user_id, "now": now, "limit": limit}
+    return await send(
+        connection, STILL_HERE, params, lambda rows: tuple(StillHere(*row) for row in rows)
+    )

@@ -1,15 +1,22 @@
 """Personalities: one row a version, the highest version is the one in force."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from vaultcrm.db.pending import Connection, Pending, Rows, send
+from vaultcrm.db.pending import Connection, Pending, Record, Rows, records, send
 from vaultcrm.domain.ids import new_id
 from vaultcrm.domain.personality import EmojiStyle, Personality
 
-CURRENT = """
-    SELECT creator_id, version, personality_type, tone_descriptors, forbidden_words,
-           preferred_phrases, emoji_style, system_prompt
+_VOICE = """
+    creator_id, version, personality_type, tone_descriptors, forbidden_words, preferred_phrases,
+    emoji_style, system_prompt
+"""
+
+CURRENT = f"""
+    SELECT {_VOICE}
     FROM ai_creator_personalities
     WHERE creator_id = %(creator_id)s
     ORDER BY version DESC
@@ -30,9 +37,11 @@ ADD_VERSION = """
 
 
 def _read(rows: Rows) -> Personality | None:
-    if not rows:
-        return None
-    creator_id, version, kind, tone, forbidden, preferred, emoji, prompt = rows[0]
+    return _voice(rows[0]) if rows else None
+
+
+def _voice(row: Sequence[Any]) -> Personality:
+    creator_id, version, kind, tone, forbidden, preferred, emoji, prompt = row
     return Personality(
         creator_id,
         version,
@@ -83,3 +92,101 @@ async def known_versions(
     return await send(
         connection, KNOWN_VERSIONS, params, lambda rows: frozenset(row[0] for row in rows)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SavedVersion:
+    """A version with who saved it and when; nobody's name where the product itself did."""
+
+    voice: Personality
+    saved_at: datetime
+    saved_by: str | None
+
+
+_VERSION = f"""
+    SELECT {", ".join(f"p.{column.strip()}" for column in _VOICE.split(","))}, p.created_at, u.name
+    FROM ai_creator_personalities p
+    LEFT JOIN users u ON u.id = p.created_by
+    WHERE p.creator_id = %(creator_id)s
+"""
+VERSIONS = f"""
+    {_VERSION} AND (%(before)s::int IS NULL OR p.version < %(before)s)
+    ORDER BY p.version DESC
+    LIMIT %(limit)s
+"""
+VERSION = f"{_VERSION} AND p.version = %(version)s"
+
+
+def _read_versions(rows: Rows) -> tuple[SavedVersion, ...]:
+    return tuple(SavedVersion(_voice(row[:8]), row[8], row[9]) for row in rows)
+
+
+async def versions(
+    connection: Connection, creator_id: UUID, *, before: int | None, limit: int
+) -> Pending[tuple[SavedVersion, ...]]:
+    """The versions of a voice, the newest first; `before` is the last one seen."""
+    params = {"creator_id": creator_id, "before": before, "limit": limit}
+    return await send(connection, VERSIONS, params, _read_versions)
+
+
+async def saved_version(
+    connection: Connection, creator_id: UUID, version: int
+) -> Pending[SavedVersion | None]:
+    params = {"creator_id": creator_id, "version": version}
+    return await send(
+        connection, VERSION, params, lambda rows: next(iter(_read_versions(rows)), None)
+    )
+
+
+LATEST = """
+    SELECT DISTINCT ON (creator_id) creator_id, version, created_at
+    FROM ai_creator_personalities
+    WHERE creator_id = ANY(%(creator_ids)s)
+    ORDER BY creator_id, version DESC
+"""
+
+
+async def latest(
+    connection: Connection, creator_ids: Sequence[UUID]
+) -> Pending[Mapping[UUID, tuple[int, datetime]]]:
+    """Number and time of the version in force, by creator; who has none is not among them."""
+    return await send(
+        connection,
+        LATEST,
+        {"creator_ids": list(creator_ids)},
+        lambda rows: {creator_id: (version, at) for creator_id, version, at in rows},
+    )
+
+
+# The few conversations are chosen first; only their last messages are then read.
+_TALKS = """
+    SELECT c.id, c.fan_name, c.tier, c.last_message_at, m.sender, m.text
+    FROM (SELECT c.creator_id, c.id, f.display_name AS fan_name, f.tier, c.last_message_at
+          FROM conversations c
+          JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
+          WHERE c.creator_id = %(creator_id)s AND c.mode <> 'off'{wanted}
+          ORDER BY c.last_message_at DESC NULLS LAST, c.id DESC
+          LIMIT %(limit)s) c
+    LEFT JOIN LATERAL (
+        SELECT x.sender, left(x.text, 160) AS text
+        FROM messages x
+        WHERE x.creator_id = c.creator_id AND x.conversation_id = c.id
+        ORDER BY x.sent_at DESC, x.id DESC
+        LIMIT 1) m ON true
+    ORDER BY c.last_message_at DESC NULLS LAST, c.id DESC
+"""
+RECENT_TALKS = _TALKS.format(wanted="")
+TALKS_WITH = _TALKS.format(wanted=" AND (f.display_name ILIKE %(like)s OR f.handle ILIKE %(like)s)")
+
+
+async def talks(
+    connection: Connection, creator_id: UUID, *, name: str, limit: int
+) -> Pending[list[Record]]:
+    """Conversations in which AI may draft, the latest message first, each with that message.
+
+    With a `name`, those of fans who have it in their name or handle.
+    """
+    escaped = name.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    params = {"creator_id": creator_id, "like": f"%{escaped}%", "limit": limit}
+    read = records("id", "fan_name", "tier", "last_message_at", "sender", "text")
+    return await send(connection, TALKS_WITH if name else RECENT_TALKS, params, read)

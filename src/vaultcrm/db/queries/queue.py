@@ -32,18 +32,19 @@ class Split(StrEnum):
     SNOOZED = "snoozed"
 
 
-_AWAKE = "(g.snoozed_until IS NULL OR g.snoozed_until <= %(now)s)"
+SNOOZED = "g.snoozed_until > %(now)s"
+AWAKE = "(g.snoozed_until IS NULL OR g.snoozed_until <= %(now)s)"
 _FREE = "(g.claimed_by IS NULL OR g.claimed_by = %(user_id)s OR g.claimed_until < %(now)s)"
 HIGH_VALUE = f"g.approval_reasons && '{{{','.join(HIGH_VALUE_REASONS)}}}'::text[]"
 CARE = f"g.approval_reasons && '{{{','.join(CARE_REASONS)}}}'::text[]"
 """Written out, and in this order, as the partial indexes have them that serve these parts."""
 MINE = "g.claimed_by = %(user_id)s AND g.claimed_until > %(now)s"
 _SPLITS = {
-    Split.HIGH_VALUE: f"{_AWAKE} AND {HIGH_VALUE}",
-    Split.CARE: f"{_AWAKE} AND {CARE}",
-    Split.OTHER: f"{_AWAKE} AND NOT {HIGH_VALUE} AND NOT {CARE}",
+    Split.HIGH_VALUE: f"{AWAKE} AND {HIGH_VALUE}",
+    Split.CARE: f"{AWAKE} AND {CARE}",
+    Split.OTHER: f"{AWAKE} AND NOT {HIGH_VALUE} AND NOT {CARE}",
     Split.MINE: MINE,
-    Split.SNOOZED: "g.snoozed_until > %(now)s",
+    Split.SNOOZED: SNOOZED,
 }
 _BEHIND = """(g.priority <= %(priority)s
     AND (g.priority < %(priority)s
@@ -67,7 +68,7 @@ def _page(
     creators: int, split: Split | None, aged: bool, unclaimed: bool, behind: bool, columns: str
 ) -> str:
     """The statement for so many creators, with only the conditions that are asked for."""
-    conditions = [_SPLITS[split] if split is not None else _AWAKE]
+    conditions = [_SPLITS[split] if split is not None else AWAKE]
     if aged:
         conditions.append("g.created_at < %(older_than)s")
     if unclaimed:

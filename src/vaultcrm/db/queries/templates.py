@@ -1,30 +1,72 @@
-"""Message templates: listed and added."""
+"""Message templates: listed, searched, added, changed, archived, and filled in for a fan."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from vaultcrm.db.pending import Connection, Pending, Record, records, send
+from vaultcrm.db.pending import Connection, Pending, Record, Rows, records, send
+from vaultcrm.domain.generation import GenerationType
 from vaultcrm.domain.ids import new_id
+from vaultcrm.domain.money import Money
+from vaultcrm.domain.template import (
+    DAYS_OF_USES,
+    Template,
+    TemplateDraft,
+    TemplateFacts,
+    read_stats,
+)
 
 _TEMPLATE = """
     id, creator_id, name, category, language, template_text, price_minor, performance_stats,
-    usage_count, created_at, updated_at
+    usage_count, archived_at, created_at, updated_at
 """
 _TEMPLATE_NAMES = (
     "id", "creator_id", "name", "category", "language", "template_text", "price_minor",
-    "performance_stats", "usage_count", "created_at", "updated_at",
+    "performance_stats", "usage_count", "archived_at", "created_at", "updated_at",
 )  # fmt: skip
+_read = records(*_TEMPLATE_NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFilter:
+    """Which templates are wanted; None and "" leave a question open."""
+
+    search: str = ""
+    category: GenerationType | None = None
+    language: str | None = None
+    archived: bool = False
+
+
 # The last row of the page before is looked up by its key: a category and a name of any length would
 # make a cursor of any length.
 TEMPLATES = f"""
     SELECT {_TEMPLATE} FROM ai_message_templates
-    WHERE creator_id = ANY(%(creator_ids)s) AND archived_at IS NULL
+    WHERE creator_id = ANY(%(creator_ids)s) AND (archived_at IS NOT NULL) = %(archived)s
+      AND (%(category)s::text IS NULL OR category = %(category)s)
+      AND (%(language)s::text IS NULL OR language = %(language)s)
+      AND (%(search)s = '' OR strpos(lower(name), lower(%(search)s)) > 0
+           OR strpos(lower(template_text), lower(%(search)s)) > 0)
       AND (%(after)s::uuid IS NULL
            OR (creator_id, category, name) >
               (SELECT l.creator_id, l.category, l.name FROM ai_message_templates l
                WHERE l.creator_id = %(after_creator)s AND l.id = %(after)s))
     ORDER BY creator_id, category, name
     LIMIT %(limit)s
+"""
+# What begins with the words stands first, then what holds them in its name, then in its text.
+MATCHING = f"""
+    SELECT {_TEMPLATE} FROM ai_message_templates
+    WHERE creator_id = %(creator_id)s AND archived_at IS NULL
+      AND (strpos(lower(name), lower(%(search)s)) > 0
+           OR strpos(lower(template_text), lower(%(search)s)) > 0
+           OR strpos(category, lower(%(search)s)) = 1)
+    ORDER BY CASE strpos(lower(name), lower(%(search)s)) WHEN 1 THEN 0 WHEN 0 THEN 2 ELSE 1 END,
+             usage_count DESC, name
+    LIMIT %(limit)s
+"""
+GET_TEMPLATE = f"""
+    SELECT {_TEMPLATE} FROM ai_message_templates
+    WHERE creator_id = ANY(%(creator_ids)s) AND id = %(id)s
 """
 ADD_TEMPLATE = f"""
     INSERT INTO ai_message_templates (creator_id, id, name, category, language, template_text,
@@ -35,6 +77,70 @@ ADD_TEMPLATE = f"""
     ON CONFLICT (creator_id, name) DO NOTHING
     RETURNING {_TEMPLATE}
 """
+# Two clocks may differ: the time of a change is never that of the change before.
+_CHANGED_AT = "GREATEST(%(now)s, updated_at + interval '1 microsecond')"
+CHANGE_TEMPLATE = f"""
+    UPDATE ai_message_templates
+    SET name = %(name)s, category = %(category)s, language = %(language)s,
+        template_text = %(template_text)s, price_minor = %(price_minor)s, updated_at = {_CHANGED_AT}
+    WHERE creator_id = %(creator_id)s AND id = %(id)s AND updated_at = %(seen)s
+    RETURNING {_TEMPLATE}
+"""
+SET_ARCHIVED = f"""
+    UPDATE ai_message_templates
+    SET archived_at = CASE WHEN %(archived)s THEN %(now)s::timestamptz END,
+        updated_at = {_CHANGED_AT}
+    WHERE creator_id = %(creator_id)s AND id = %(id)s
+      AND (archived_at IS NOT NULL) <> %(archived)s
+    RETURNING {_TEMPLATE}
+"""
+KNOWN_TEMPLATES = """
+    SELECT id FROM ai_message_templates
+    WHERE creator_id = %(creator_id)s AND id = ANY(%(ids)s) AND archived_at IS NULL
+"""
+NAMED = """
+    SELECT id, archived_at FROM ai_message_templates
+    WHERE creator_id = %(creator_id)s AND name = %(name)s
+"""
+LANGUAGES = """
+    SELECT DISTINCT language FROM ai_message_templates WHERE creator_id = ANY(%(creator_ids)s)
+    ORDER BY language
+"""
+# Days that the chart has left behind are dropped with the next use.
+COUNT_USE = f"""
+    UPDATE ai_message_templates
+    SET usage_count = usage_count + 1,
+        performance_stats = performance_stats || jsonb_build_object('usesByDay', (
+            SELECT jsonb_object_agg(u.day, u.uses)
+            FROM (SELECT e.key AS day, e.value AS uses
+                  FROM jsonb_each(COALESCE(performance_stats -> 'usesByDay', '{{}}')) e
+                  WHERE e.key > %(oldest)s AND e.key <> %(today)s
+                  UNION ALL
+                  SELECT %(today)s, to_jsonb(1 + COALESCE(
+                      (performance_stats -> 'usesByDay' ->> %(today)s)::bigint, 0))) u))
+    WHERE creator_id = %(creator_id)s AND id = %(id)s AND archived_at IS NULL
+    RETURNING {_TEMPLATE}
+"""
+
+
+def as_template(record: Record) -> Template:
+    """A record of a template as a value."""
+    return Template(
+        id=record["id"],
+        creator_id=record["creator_id"],
+        draft=TemplateDraft(
+            name=record["name"],
+            category=GenerationType(record["category"]),
+            language=record["language"],
+            text=record["template_text"],
+            price_minor=record["price_minor"],
+        ),
+        stats=read_stats(record["performance_stats"]),
+        usage_count=record["usage_count"],
+        archived_at=record["archived_at"],
+        created_at=record["created_at"],
+        updated_at=record["updated_at"],
+    )
 
 
 async def list_templates(
@@ -43,46 +149,86 @@ async def list_templates(
     limit: int,
     *,
     after: tuple[UUID, UUID] | None = None,
+    wanted: TemplateFilter | None = None,
 ) -> Pending[list[Record]]:
     """Templates by creator, category and name; `after` is creator and id of the last one seen."""
+    wanted = wanted or TemplateFilter()
     params = {
         "creator_ids": creator_ids,
         "limit": limit,
         "after_creator": None if after is None else after[0],
         "after": None if after is None else after[1],
+        "search": wanted.search,
+        "category": None if wanted.category is None else wanted.category.value,
+        "language": wanted.language,
+        "archived": wanted.archived,
     }
-    return await send(connection, TEMPLATES, params, records(*_TEMPLATE_NAMES))
+    return await send(connection, TEMPLATES, params, _read)
+
+
+async def matching_templates(
+    connection: Connection, creator_id: UUID, search: str, limit: int
+) -> Pending[list[Record]]:
+    """What fits some words best, in name, category or text; the most used first among equals."""
+    params = {"creator_id": creator_id, "search": search, "limit": limit}
+    return await send(connection, MATCHING, params, _read)
+
+
+async def get_template(
+    connection: Connection, creator_ids: list[UUID], template_id: UUID
+) -> Pending[list[Record]]:
+    """One template, archived or not."""
+    params = {"creator_ids": creator_ids, "id": template_id}
+    return await send(connection, GET_TEMPLATE, params, _read)
+
+
+def _params(draft: TemplateDraft) -> dict[str, object]:
+    return {
+        "name": draft.name,
+        "category": draft.category.value,
+        "language": draft.language,
+        "template_text": draft.text,
+        "price_minor": draft.price_minor,
+    }
 
 
 async def add_template(
-    connection: Connection,
-    *,
-    creator_id: UUID,
-    name: str,
-    category: str,
-    language: str,
-    template_text: str,
-    price_minor: int | None,
-    now: datetime,
+    connection: Connection, creator_id: UUID, draft: TemplateDraft, now: datetime
 ) -> Pending[list[Record]]:
     """Add a template; no record comes back when the name is taken."""
+    params = {**_params(draft), "creator_id": creator_id, "id": new_id(), "now": now}
+    return await send(connection, ADD_TEMPLATE, params, _read)
+
+
+async def change_template(
+    connection: Connection,
+    creator_id: UUID,
+    template_id: UUID,
+    draft: TemplateDraft,
+    *,
+    seen: datetime,
+    now: datetime,
+) -> Pending[list[Record]]:
+    """Change the template that was last changed at `seen`; no record comes back for any other.
+
+    Raises psycopg's UniqueViolation when the name is another one's.
+    """
     params = {
+        **_params(draft),
         "creator_id": creator_id,
-        "id": new_id(),
-        "name": name,
-        "category": category,
-        "language": language,
-        "template_text": template_text,
-        "price_minor": price_minor,
+        "id": template_id,
+        "seen": seen,
         "now": now,
     }
-    return await send(connection, ADD_TEMPLATE, params, records(*_TEMPLATE_NAMES))
+    return await send(connection, CHANGE_TEMPLATE, params, _read)
 
 
-KNOWN_TEMPLATES = """
-    SELECT id FROM ai_message_templates
-    WHERE creator_id = %(creator_id)s AND id = ANY(%(ids)s) AND archived_at IS NULL
-"""
+async def set_archived(
+    connection: Connection, creator_id: UUID, template_id: UUID, archived: bool, now: datetime
+) -> Pending[list[Record]]:
+    """Put a template away, or take it back; no record comes back for one that is so already."""
+    params = {"creator_id": creator_id, "id": template_id, "archived": archived, "now": now}
+    return await send(connection, SET_ARCHIVED, params, _read)
 
 
 async def known_templates(
@@ -92,4 +238,157 @@ async def known_templates(
     params = {"creator_id": creator_id, "ids": template_ids}
     return await send(
         connection, KNOWN_TEMPLATES, params, lambda rows: frozenset(row[0] for row in rows)
+    )
+
+
+async def template_named(
+    connection: Connection, creator_id: UUID, name: str
+) -> Pending[list[Record]]:
+    """The template of that name, archived or not: its id and when it was archived."""
+    params = {"creator_id": creator_id, "name": name}
+    return await send(connection, NAMED, params, records("id", "archived_at"))
+
+
+async def languages_of(connection: Connection, creator_ids: list[UUID]) -> Pending[tuple[str, ...]]:
+    """The languages in which there are templates."""
+    return await send(
+        connection,
+        LANGUAGES,
+        {"creator_ids": creator_ids},
+        lambda rows: tuple(row[0] for row in rows),
+    )
+
+
+async def count_use(
+    connection: Connection, creator_id: UUID, template_id: UUID, now: datetime
+) -> Pending[list[Record]]:
+    """Count one use today and return the template; no record comes back for an archived one."""
+    today = now.date()
+    params = {
+        "creator_id": creator_id,
+        "id": template_id,
+        "today": today.isoformat(),
+        "oldest": (today - timedelta(days=DAYS_OF_USES)).isoformat(),
+    }
+    return await send(connection, COUNT_USE, params, _read)
+
+
+# ---- the fan that a template is filled in for
+
+
+@dataclass(frozen=True, slots=True)
+class FilledFor:
+    """A conversation whose fan a template is filled in for."""
+
+    creator_id: UUID
+    conversation_id: UUID
+    facts: TemplateFacts
+    currency: str
+    channel: str
+
+
+# The last purchase is looked for among the last 200 messages, however long the conversation is.
+_FILLED_FOR = """
+    SELECT c.creator_id, c.id, f.display_name, cr.display_name, bought.price_minor,
+           bought.currency, bought.purchased_at, c.last_fan_message_at, f.currency, c.channel
+    FROM conversations c
+    JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
+    JOIN creators cr ON cr.id = c.creator_id
+    LEFT JOIN LATERAL (
+        SELECT m.price_minor, m.currency, m.purchased_at
+        FROM (SELECT x.price_minor, x.currency, x.purchased_at FROM messages x
+              WHERE x.creator_id = c.creator_id AND x.conversation_id = c.id
+              ORDER BY x.sent_at DESC, x.id DESC
+              LIMIT 200) m
+        WHERE m.purchased_at IS NOT NULL
+        ORDER BY m.purchased_at DESC
+        LIMIT 1
+    ) bought ON true
+"""
+FILLED_FOR = f"""{_FILLED_FOR}
+    WHERE c.creator_id = ANY(%(creator_ids)s) AND c.id = %(conversation_id)s
+"""
+FILLED_FOR_LATEST = f"""{_FILLED_FOR}
+    WHERE c.creator_id = %(creator_id)s
+    ORDER BY c.last_message_at DESC NULLS LAST, c.id DESC
+    LIMIT 1
+"""
+
+
+def _read_filled_for(rows: Rows) -> FilledFor | None:
+    if not rows:
+        return None
+    [row] = rows
+    return FilledFor(
+        creator_id=row[0],
+        conversation_id=row[1],
+        facts=TemplateFacts(
+            fan_name=row[2],
+            creator_name=row[3],
+            last_purchase=None if row[4] is None else Money(row[4], row[5]),
+            last_purchase_at=row[6],
+            last_message_at=row[7],
+        ),
+        currency=row[8],
+        channel=row[9],
+    )
+
+
+async def filled_for(
+    connection: Connection, creator_ids: list[UUID], conversation_id: UUID
+) -> Pending[FilledFor | None]:
+    """What is known of the fan of a conversation; None when it is not one of these creators'."""
+    params = {"creator_ids": creator_ids, "conversation_id": conversation_id}
+    return await send(connection, FILLED_FOR, params, _read_filled_for)
+
+
+async def filled_for_latest(
+    connection: Connection, creator_id: UUID
+) -> Pending[FilledFor | None]:
+    """What is known of the fan whom a creator talked with last; None while there are none."""
+    params = {"creator_id": creator_id}
+    return await send(connection, FILLED_FOR_LATEST, params, _read_filled_for)
+
+
+# The newest fan's currency stands for the creator's: platforms pay a creator in one.
+CURRENCY = """
+    SELECT currency FROM fans WHERE creator_id = %(creator_id)s ORDER BY id DESC LIMIT 1
+"""
+
+
+async def currency_of(connection: Connection, creator_id: UUID) -> Pending[str]:
+    """The currency that a creator's prices are shown in where there is no fan to tell: USD while
+    there are no fans.
+    """
+    return await send(
+        connection,
+        CURRENCY,
+        {"creator_id": creator_id},
+        lambda rows: rows[0][0] if rows else "USD",
+    )
+
+
+_FANS = """
+    SELECT c.id AS conversation_id, f.display_name, f.handle
+    FROM conversations c JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
+    WHERE c.creator_id = %(creator_id)s {wanted}
+    ORDER BY c.last_message_at DESC NULLS LAST, c.id DESC
+    LIMIT %(limit)s
+"""
+RECENT_FANS = _FANS.format(wanted="")
+FANS_NAMED = _FANS.format(
+    wanted="""
+      AND (strpos(lower(f.display_name), lower(%(search)s)) > 0
+           OR strpos(lower(f.handle), lower(%(search)s)) > 0)"""
+)
+
+
+async def fans_to_preview(
+    connection: Connection, creator_id: UUID, search: str, limit: int
+) -> Pending[list[Record]]:
+    """Conversations with the names of their fans, the latest message first."""
+    params = {"creator_id": creator_id, "search": search, "limit": limit}
+    statement = FANS_NAMED if search else RECENT_FANS
+    return await send(
+        connection, statement, params, records("conversation_id", "display_name", "handle")
     )

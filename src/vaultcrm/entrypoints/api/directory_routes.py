@@ -1,4 +1,4 @@
-"""Creators, fans and templates: read and create."""
+"""Creators and fans: read and create. Templates: read, create, change, put away."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from vaultcrm.db.pending import Connection, Record
 from vaultcrm.db.queries import creators, fans, templates
 from vaultcrm.domain.errors import Conflict
 from vaultcrm.domain.money import Money
-from vaultcrm.domain.people import Role, tier_of
+from vaultcrm.domain.people import Caller, tier_of
 from vaultcrm.entrypoints.api.context import (
     CallerDep,
     PartsDep,
@@ -25,13 +25,16 @@ from vaultcrm.entrypoints.api.schemas.directory import (
     DisclosureIn,
     FanIn,
     FanOut,
+    TemplateChangeIn,
     TemplateIn,
+    TemplateOfIn,
     TemplateOut,
 )
 from vaultcrm.entrypoints.api.writing import OneCreator, the_one, write_once
+from vaultcrm.workflows import manage_templates
 from vaultcrm.workflows.add_creator import add_creator as add_creator_for
 from vaultcrm.workflows.find_draft import visible_creators
-from vaultcrm.workflows.parts import Receipt
+from vaultcrm.workflows.parts import Parts, Receipt
 from vaultcrm.workflows.tend_conversation import Tending, note_disclosure
 
 router = APIRouter(prefix="/api", tags=["Directory"])
@@ -184,22 +187,69 @@ async def add_template(
     request: Request, body: TemplateIn, parts: PartsDep, caller: CallerDep
 ) -> Response:
     """Add a message template."""
-    require_role(caller, Role.MANAGER, Role.ADMIN, Role.SERVICE)
+    require_role(caller, *manage_templates.MANAGERS)
 
     async def add(connection: Connection) -> Record:
-        sent = await templates.add_template(
-            connection,
-            creator_id=body.creator_id,
-            name=body.name,
-            category=body.category.value,
-            language=body.language,
-            template_text=body.template_text,
-            price_minor=body.price_minor,
-            now=parts.now(),
+        return await manage_templates.add_template(
+            connection, caller, body.creator_id, body.draft, parts.now()
         )
-        rows = await sent.answer()
-        if not rows:
-            raise Conflict(f"This creator has a template named {body.name} already.")
-        return rows[0]
 
     return await write_once(request, parts, caller, body.creator_id, TemplateOut, add)
+
+
+@router.post("/templates/{template_id}", response_model=TemplateOut)
+async def change_template(
+    request: Request, template_id: UUID, body: TemplateChangeIn, parts: PartsDep, caller: CallerDep
+) -> Response:
+    """Change a message template. One that somebody has changed since `seen` is a conflict."""
+    require_role(caller, *manage_templates.MANAGERS)
+
+    async def change(connection: Connection) -> Record:
+        return await manage_templates.change_template(
+            connection,
+            caller,
+            body.creator_id,
+            template_id,
+            body.draft,
+            seen=body.seen,
+            now=parts.now(),
+        )
+
+    return await write_once(
+        request, parts, caller, body.creator_id, TemplateOut, change, status=200
+    )
+
+
+@router.post("/templates/{template_id}/archive", response_model=TemplateOut)
+async def archive_template(
+    request: Request, template_id: UUID, body: TemplateOfIn, parts: PartsDep, caller: CallerDep
+) -> Response:
+    """Put a message template away: it is not suggested, found or filled in any more."""
+    return await _archive(request, template_id, body, parts, caller, archived=True)
+
+
+@router.post("/templates/{template_id}/restore", response_model=TemplateOut)
+async def restore_template(
+    request: Request, template_id: UUID, body: TemplateOfIn, parts: PartsDep, caller: CallerDep
+) -> Response:
+    """Take an archived message template back."""
+    return await _archive(request, template_id, body, parts, caller, archived=False)
+
+
+async def _archive(
+    request: Request,
+    template_id: UUID,
+    body: TemplateOfIn,
+    parts: Parts,
+    caller: Caller,
+    *,
+    archived: bool,
+) -> Response:
+    require_role(caller, *manage_templates.MANAGERS)
+
+    async def put(connection: Connection) -> Record:
+        return await manage_templates.archive_template(
+            connection, caller, body.creator_id, template_id, archived, parts.now()
+        )
+
+    return await write_once(request, parts, caller, body.creator_id, TemplateOut, put, status=200)

@@ -65,6 +65,9 @@ Text = Annotated[
 FreeText = Annotated[str, StringConstraints(max_length=LONGEST_TEXT), AfterValidator(_storable)]
 """A text that may be empty."""
 
+Pasted = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(_storable)]
+"""What somebody put into a form, however long: its limit is told beside its field."""
+
 Minor = Annotated[int, Field(ge=0, le=10**12)]
 """An amount of money in minor units."""
 

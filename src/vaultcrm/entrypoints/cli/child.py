@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+from types import FrameType
 
 GRACE_SECONDS = 30
 """How long a process whose parent is gone may take to finish what it is doing."""
@@ -45,9 +46,19 @@ def _follow_the_parent() -> None:
 def _serve_web(descriptor: int) -> None:
     import uvicorn
 
+    from vaultcrm.entrypoints.asgi import create_app
+
+    app = create_app()
+
+    class Server(uvicorn.Server):
+        # uvicorn waits for all that it serves, and a page that listens would listen on.
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if live := getattr(app.state, "live", None):
+                live.stop()
+            super().handle_exit(sig, frame)
+
     config = uvicorn.Config(
-        "vaultcrm.entrypoints.asgi:create_app",
-        factory=True,
+        app,
         loop="uvloop",
         http="httptools",
         access_log=False,
@@ -56,7 +67,7 @@ def _serve_web(descriptor: int) -> None:
         timeout_graceful_shutdown=REQUEST_SECONDS,
     )
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
+        Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 
 
 def _run_worker() -> None:

@@ -7,6 +7,7 @@ from vaultcrm.db.queries import access, conversations, creators, queue, template
 from vaultcrm.db.queries.queue import Selection
 from vaultcrm.domain.errors import Conflict, DrafterError, LimitExceeded
 from vaultcrm.domain.people import SYSTEM_USER_ID, Caller, Credential, Role
+from vaultcrm.domain.template import TemplateDraft
 from vaultcrm.entrypoints.cli.demo_world.build import build_world
 from vaultcrm.entrypoints.cli.demo_world.world import DemoPersonality, DemoTemplate, DemoWorld
 from vaultcrm.workflows.change_personality import change_personality
@@ -123,13 +124,11 @@ async def _add_template(parts: Parts, template: DemoTemplate) -> None:
         assert creator is not None  # noqa: S101 -- every template is of a creator of the world
         await templates.add_template(
             connection,
-            creator_id=creator.id,
-            name=template.name,
-            category=template.category.value,
-            language="en",
-            template_text=template.text,
-            price_minor=template.price_minor,
-            now=parts.now(),
+            creator.id,
+            TemplateDraft(
+                template.name, template.category, "en", template.text, template.price_minor
+            ),
+            parts.now(),
         )
 
 

@@ -5,14 +5,24 @@ from fastapi import FastAPI
 from vaultcrm.entrypoints.web import (
     control_routes,
     errors,
+    frame_routes,
     inbox_routes,
+    live,
     queue_routes,
     sign_in_routes,
 )
 from vaultcrm.entrypoints.web.pages import STATIC, Assets
 
 ROUTERS = tuple(
-    routes.router for routes in (sign_in_routes, queue_routes, inbox_routes, control_routes)
+    routes.router
+    for routes in (
+        sign_in_routes,
+        frame_routes,
+        live,
+        queue_routes,
+        inbox_routes,
+        control_routes,
+    )
 )
 
 

@@ -9,8 +9,10 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from vaultcrm.controls.flags import Overrides, effective_flags
-from vaultcrm.db.queries import console, limits
-from vaultcrm.db.queries.console import QueueCounts
+from vaultcrm.db.pending import Record
+from vaultcrm.db.queries import alerts, console, limits
+from vaultcrm.db.queries.activity import activity, version_of
+from vaultcrm.db.queries.cards import MOST_COUNTED, QueueCounts, queue_counts
 from vaultcrm.domain.flags import Flags
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Caller, Creator, Role
@@ -25,7 +27,10 @@ NEAR_LIMIT = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A signed-in person's creators by id, the flags in force, and what waits for them."""
+    """A signed-in person's creators by id, the flags in force, and what waits for them.
+
+    `now` is in the zone of their browser. `version` differs once anything here has changed.
+    """
 
     session: Session
     now: datetime
@@ -35,10 +40,16 @@ class Desk:
     counts: QueueCounts
     waiting: int
     tokens_used: int
+    version: str
+    unseen_alerts: tuple[Record, ...]
 
     @property
     def caller(self) -> Caller:
         return self.session.caller
+
+    @property
+    def theme(self) -> str:
+        return self.session.theme
 
     @property
     def csrf(self) -> str:
@@ -65,8 +76,13 @@ class Desk:
         return creator.display_name if creator is not None else "the creator"
 
     @property
-    def sees_audit(self) -> bool:
+    def manages(self) -> bool:
         return self.caller.is_one_of(Role.ADMIN, Role.MANAGER)
+
+    @property
+    def alerts(self) -> int:
+        """Open alerts that nobody has acknowledged; always none for those who cannot."""
+        return len(self.unseen_alerts)
 
     @property
     def sees_flags(self) -> bool:
@@ -90,7 +106,7 @@ DeskDep = Annotated[Desk, Depends(desk_of)]
 
 async def open_desk(parts: Parts, session: Session) -> Desk:
     """Read what the page's frame shows, in two round trips."""
-    caller, now = session.caller, parts.now()
+    caller, now = session.caller, parts.now().astimezone(session.zone)
     wanted = None if caller.all_creators else list(caller.creator_ids)
     async with parts.pool.connection() as connection:
         async with connection.pipeline():
@@ -111,18 +127,28 @@ async def open_desk(parts: Parts, session: Session) -> Desk:
             counts=QueueCounts(),
             waiting=0,
             tokens_used=0,
+            version="",
+            unseen_alerts=(),
         )
         async with connection.pipeline():
-            counts_sent = await console.queue_counts(
+            counts_sent = await queue_counts(
                 connection, desk.ai_creator_ids, caller.user_id, now
             )
             waiting_sent = await console.waiting_conversations(connection, list(creators))
             used_sent = await limits.used_today(
-                connection, now.replace(hour=0, minute=0, second=0, microsecond=0)
+                connection,
+                parts.now().replace(hour=0, minute=0, second=0, microsecond=0),
             )
+            alerts_sent = await alerts.list_alerts(
+                connection, list(creators), is_open=True, before=None, limit=MOST_COUNTED
+            )
+            activity_sent = await activity(connection, [*creators, NIL], now)
+        open_alerts = await alerts_sent.answer() if desk.manages else []
         return replace(
             desk,
             counts=await counts_sent.answer(),
             waiting=await waiting_sent.answer(),
             tokens_used=await used_sent.answer(),
+            version=version_of(await activity_sent.answer()),
+            unseen_alerts=tuple(each for each in open_alerts if not each["acknowledged_at"]),
         )

@@ -13,7 +13,8 @@ from starlette.responses import Response
 
 from vaultcrm.domain import errors
 from vaultcrm.entrypoints.api.problems import problem, status_of
-from vaultcrm.entrypoints.web.pages import page, redirect
+from vaultcrm.entrypoints.web.pages import asked_by_htmx, page, redirect
+from vaultcrm.entrypoints.web.sessions import asked_for
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
 
@@ -34,6 +35,7 @@ BROKEN = (
 )
 NO_DATABASE_TITLE = "The database does not answer"
 NO_DATABASE = "Nothing was changed. Wait a moment, then reload this page."
+_INTO_TROUBLE = {"HX-Retarget": "#trouble", "HX-Reswap": "outerHTML"}
 UNREADABLE = "The form could not be read. Nothing was changed. Go back and send it again."
 
 
@@ -62,34 +64,33 @@ def _for_people(ours: Handler, programs: Any) -> Handler:
 
 async def _ours(request: Request, error: errors.VaultError) -> Response:
     if isinstance(error, errors.Unauthenticated):
-        return redirect("/sign-in")
-    return _page(status_of(error), str(error))
+        to_sign_in = redirect("/sign-in", next=asked_for(request))
+        if asked_by_htmx(request):
+            headers = {"HX-Redirect": to_sign_in.headers["location"]}
+            return Response(status_code=HTTPStatus.UNAUTHORIZED, headers=headers)
+        return to_sign_in
+    return _page(request, status_of(error), str(error))
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
     """An address that cannot be one of ours, or a form that none of our pages sends."""
     if any(item["loc"][0] in {"path", "query"} for item in error.errors()):
-        return _page(HTTPStatus.NOT_FOUND, NOTHING_HERE)
-    return _page(HTTPStatus.UNPROCESSABLE_ENTITY, UNREADABLE)
+        return _page(request, HTTPStatus.NOT_FOUND, NOTHING_HERE)
+    return _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, UNREADABLE)
 
 
 async def _http(request: Request, error: HTTPException) -> Response:
     status = HTTPStatus(error.status_code)
     told = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
-    return _page(status, NOTHING_HERE if status in told else status.phrase)
+    return _page(request, status, NOTHING_HERE if status in told else status.phrase)
 
 
 async def _database(request: Request, error: Exception) -> Response:
-    return page(
-        "error.html",
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        title=NO_DATABASE_TITLE,
-        message=NO_DATABASE,
-    )
+    return _page(request, HTTPStatus.SERVICE_UNAVAILABLE, NO_DATABASE, title=NO_DATABASE_TITLE)
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    return _page(HTTPStatus.INTERNAL_SERVER_ERROR, BROKEN)
+    return _page(request, HTTPStatus.INTERNAL_SERVER_ERROR, BROKEN)
 
 
 async def _broken_for_programs(request: Request, error: Exception) -> Response:
@@ -101,10 +102,11 @@ async def _broken_for_programs(request: Request, error: Exception) -> Response:
     )
 
 
-def _page(status: HTTPStatus, message: str) -> Response:
-    return page(
-        "error.html",
-        status,
-        title=TITLES.get(status, "This did not work"),
-        message=message,
-    )
+def _page(
+    request: Request, status: HTTPStatus, message: str, *, title: str | None = None
+) -> Response:
+    """The error as a page; for a part of a page as a notice above it, which stays as it is."""
+    title = title or TITLES.get(status, "This did not work")
+    if asked_by_htmx(request):
+        return page("_trouble.html", status, headers=_INTO_TROUBLE, title=title, message=message)
+    return page("error.html", status, title=title, message=message)

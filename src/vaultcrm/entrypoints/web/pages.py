@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from http import HTTPStatus
 from os import stat_result
 from pathlib import Path
 from urllib.parse import urlencode
 
+from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
@@ -21,8 +23,8 @@ STATIC = HERE / "static"
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
+        "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     # Not `no-referrer`: browsers would then call the origin of our own forms "null".
@@ -37,13 +39,16 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.globals.update(
-    words=words,
-    times=times,
-    segments=segments,
-    # A new style sheet has a new address, so that browsers may keep the old one for ever.
-    style_version=hashlib.sha256((STATIC / "console.css").read_bytes()).hexdigest()[:12],
-)
+
+
+@cache
+def _asset(name: str) -> str:
+    """The address of a static file. Another content has another one, so it may be kept for ever."""
+    version = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={version}"
+
+
+_ENVIRONMENT.globals.update(words=words, times=times, segments=segments, asset=_asset)
 
 
 def page(
@@ -56,6 +61,11 @@ def page(
     """A rendered page. Whatever the templates print is escaped."""
     body = _ENVIRONMENT.get_template(template).render(values)
     return HTMLResponse(body, status, {**HEADERS, **(headers or {})})
+
+
+def asked_by_htmx(request: Request) -> bool:
+    """Whether a part of a page is wanted and not a page."""
+    return request.headers.get("hx-request") == "true"
 
 
 def redirect(path: str, *, fragment: str = "", **query: object) -> RedirectResponse:

@@ -1,127 +1,155 @@
-"""The approval queue: waiting drafts, and the one to decide on."""
+"""The approval queue: waiting drafts, and the one to decide on.
+
+Over htmx every answer is the whole working area with what comes next, so that to approve and go on
+is one request. Without script the same forms lead from page to page.
+"""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
+from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
-from vaultcrm.db.queries import console, generations, situations
-from vaultcrm.db.queries.console import CardList, QueueCard
-from vaultcrm.domain.approval import DecisionAction
-from vaultcrm.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
-from vaultcrm.domain.generation import GenerationRecord, GenerationStatus
-from vaultcrm.domain.safety import Verdict
-from vaultcrm.domain.situation import Situation
+from vaultcrm.domain.approval import DecisionAction, RejectReason
+from vaultcrm.domain.errors import (
+    Conflict,
+    FieldProblem,
+    InvalidInput,
+    NotFound,
+    VaultError,
+)
 from vaultcrm.entrypoints.api.context import PartsDep
 from vaultcrm.entrypoints.api.fields import FreeText
 from vaultcrm.entrypoints.web import words
 from vaultcrm.entrypoints.web.desk import Desk, DeskDep, open_desk
-from vaultcrm.entrypoints.web.pages import page, redirect
+from vaultcrm.entrypoints.web.pages import asked_by_htmx, page, redirect
+from vaultcrm.entrypoints.web.queue_view import (
+    Attempt,
+    Tab,
+    creator_with_ai,
+    edit_of,
+    hold_next,
+    let_go,
+    open_draft,
+    read_still_here,
+    read_waiting,
+)
 from vaultcrm.entrypoints.web.sessions import FormSessionDep
-from vaultcrm.entrypoints.web.thread import Bubble, bubbles
-from vaultcrm.pipeline.context import engagement_score
 from vaultcrm.workflows.decide_approval import DecisionRequest, decide_approval
 from vaultcrm.workflows.parts import Parts
-from vaultcrm.workflows.work_queue import claim
+from vaultcrm.workflows.undo_decision import undo_decision
+from vaultcrm.workflows.work_queue import snooze
 
 router = APIRouter()
 
-CARDS = 50
-TAIL = 6
-"""Messages that are shown above a draft."""
-
+MOST_AT_ONCE = 50
 _PRICE = re.compile(r"\d{1,7}(?:\.\d{1,3}|,\d{1,2})?")
 
-
-class Tab(StrEnum):
-    ALL = "all"
-    HIGH_VALUE = "high-value"
-    CARE = "care"
-    MINE = "mine"
-
-
-LISTS = {
-    Tab.ALL: CardList.ALL,
-    Tab.HIGH_VALUE: CardList.HIGH_VALUE,
-    Tab.CARE: CardList.CARE,
-    Tab.MINE: CardList.MINE,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The draft that is being looked at. `conflict` says who was first, where somebody was."""
-
-    record: GenerationRecord
-    situation: Situation
-    bubbles: tuple[Bubble, ...]
-    engagement: int
-    conflict: Conflict | None
-
-    @property
-    def may_be_decided(self) -> bool:
-        return self.conflict is None and self.record.status is GenerationStatus.QUEUED
-
-    @property
-    def selling_is_stopped(self) -> bool:
-        return self.situation.conversation.care is not None
-
-    @property
-    def may_go_as_it_is(self) -> bool:
-        """False without a text, and for an offer in a conversation where selling is stopped."""
-        priced = self.record.suggested_price is not None
-        return bool(self.record.message) and not (priced and self.selling_is_stopped)
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What somebody sent that did not go through, so that none of it has to be typed again."""
-
-    action: DecisionAction
-    message: str
-    price: str
-    problems: Sequence[str] = ()
+Skip = Annotated[int, Query(ge=0, le=100_000)]
+SnoozeMinutes = Annotated[int, Form(ge=1, le=7 * 24 * 60 - 1)]
 
 
 @router.get("/queue")
 async def queue(
+    request: Request,
     parts: PartsDep,
     desk: DeskDep,
     tab: Tab = Tab.ALL,
     draft: UUID | None = None,
     use: Annotated[int | None, Query(ge=0, le=20)] = None,
     done: str | None = None,
-    skip: Annotated[int, Query(ge=0, le=100_000)] = 0,
+    skip: Skip = 0,
+    leaves: UUID | None = None,
 ) -> Response:
     """The waiting drafts with one of them opened, which holds it for five minutes.
 
-    Without `draft` the most urgent one that nobody else reviews is opened.
+    Without `draft` the most urgent one that nobody else reviews is opened. `leaves` is the one that
+    was open, and is let go.
     """
     if not desk.has_ai:
         return page("queue_off.html", desk=desk, here="queue")
+    if leaves is not None and leaves != draft:
+        await let_go(parts, desk, leaves)
     if draft is None and not skip:
-        for card in await _cards(parts, desk, tab, 0):
-            if card.held_by in {None, desk.caller.user_id} and await _hold(parts, desk, card):
-                return redirect("/queue", tab=tab.value, draft=card.id, done=done)
-    return await _queue_page(parts, desk, tab, draft, use=use, done=done, skip=skip)
+        held = await hold_next(parts, desk, await read_waiting(parts, desk, tab, 0))
+        if held is not None and not asked_by_htmx(request):
+            return redirect("/queue", tab=tab.value, draft=held, done=done)
+        draft = held
+    return await _show(
+        request, parts, desk, tab, draft, use=use, done=words.DONE.get(done or ""), skip=skip
+    )
 
 
-async def _hold(parts: Parts, desk: Desk, card: QueueCard) -> bool:
-    try:
-        await claim(parts, desk.caller, card.id)
-    except Conflict:
-        return False
-    return True
+@router.get("/queue/list")
+async def waiting_list(
+    parts: PartsDep, desk: DeskDep, tab: Tab = Tab.ALL, draft: UUID | None = None, skip: Skip = 0
+) -> Response:
+    """The cards alone, as they are now."""
+    return page(
+        "_queue_list.html",
+        desk=desk,
+        waiting=await read_waiting(parts, desk, tab, skip),
+        draft=draft,
+        skip=skip,
+    )
+
+
+@router.get("/queue/{generation_id}/state")
+async def state(
+    parts: PartsDep, desk: DeskDep, generation_id: UUID, tab: Tab = Tab.ALL
+) -> Response:
+    """What has come between since a draft was opened: the fan, or somebody else."""
+    opened = await open_draft(parts, desk, generation_id)
+    return page("_queue_state.html", desk=desk, tab=tab, opened=opened, attempt=None)
+
+
+@router.post("/queue/many")
+async def decide_many(
+    request: Request,
+    parts: PartsDep,
+    session: FormSessionDep,
+    chosen: Annotated[list[UUID], Form(max_length=MOST_AT_ONCE)],
+    action: Annotated[Literal["approve", "reject", "snooze"], Form()] = "reject",
+    tab: Annotated[Tab, Form()] = Tab.ALL,
+    reject_reason: Annotated[RejectReason, Form()] = RejectReason.OTHER,
+    minutes: SnoozeMinutes = 60,
+) -> Response:
+    """Decide on several drafts. Each is decided by itself: one that fails stops no other.
+
+    A button that names a reason to reject names no action.
+    """
+    refused: list[str] = []
+    desk = await open_desk(parts, session)
+    for generation_id in chosen:
+        try:
+            await creator_with_ai(parts, desk, generation_id)
+            if action == "snooze":
+                until = parts.now() + timedelta(minutes=minutes)
+                await snooze(parts, session.caller, generation_id, until)
+            else:
+                wanted = DecisionRequest(
+                    generation_id,
+                    DecisionAction(action),
+                    reject_reason=reject_reason if action == "reject" else None,
+                )
+                await decide_approval(parts, session.caller, wanted)
+        except Conflict as conflict:
+            refused.append(words.conflict(conflict, desk.now))
+        except InvalidInput as invalid:
+            refused += words.problems(invalid)
+        except VaultError as error:
+            refused.append(str(error))
+    done = words.decided_many(action, len(chosen) - len(refused), refused)
+    return await _go_on(request, parts, await open_desk(parts, session), tab, done=done)
 
 
 @router.post("/queue/{generation_id}")
 async def decide(
+    request: Request,
     parts: PartsDep,
     session: FormSessionDep,
     generation_id: UUID,
@@ -130,14 +158,15 @@ async def decide(
     message: Annotated[FreeText, Form()] = "",
     price: Annotated[FreeText, Form()] = "",
     reason: Annotated[FreeText, Form()] = "",
+    reject_reason: Annotated[RejectReason | None, Form()] = None,
     although_stale: Annotated[bool, Form()] = False,
 ) -> Response:
     """Approve, modify or reject, and go on to the next draft."""
     message = message.replace("\r\n", "\n")
     attempt = Attempt(action, message, price)
     try:
-        wanted = _decision(generation_id, attempt, reason, although_stale)
-        await _creator_with_ai(parts, await open_desk(parts, session), generation_id)
+        wanted = _decision(generation_id, attempt, reason, reject_reason, although_stale)
+        await creator_with_ai(parts, await open_desk(parts, session), generation_id)
         await decide_approval(parts, session.caller, wanted)
     except InvalidInput as refused:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -145,16 +174,82 @@ async def decide(
     except Conflict:
         status = HTTPStatus.CONFLICT
     else:
-        return redirect("/queue", tab=tab.value, done=action.value)
+        if not asked_by_htmx(request):
+            return redirect("/queue", tab=tab.value, done=action.value)
+        desk = await open_desk(parts, session)
+        return await _go_on(request, parts, desk, tab, done=words.DONE[action.value])
     desk = await open_desk(parts, session)
-    return await _queue_page(parts, desk, tab, generation_id, attempt=attempt, status=status)
+    return await _show(request, parts, desk, tab, generation_id, attempt=attempt, status=status)
+
+
+@router.post("/queue/{generation_id}/snooze")
+async def put_off(
+    request: Request,
+    parts: PartsDep,
+    session: FormSessionDep,
+    generation_id: UUID,
+    minutes: SnoozeMinutes,
+    tab: Annotated[Tab, Form()] = Tab.ALL,
+) -> Response:
+    """Take a draft out of the queue for a while, and go on to the next one."""
+    desk = await open_desk(parts, session)
+    await creator_with_ai(parts, desk, generation_id)
+    until = parts.now() + timedelta(minutes=minutes)
+    try:
+        await snooze(parts, session.caller, generation_id, until)
+    except Conflict:
+        return await _show(request, parts, desk, tab, generation_id, status=HTTPStatus.CONFLICT)
+    if not asked_by_htmx(request):
+        return redirect("/queue", tab=tab.value, done="snoozed")
+    desk = await open_desk(parts, session)
+    return await _go_on(request, parts, desk, tab, done=words.DONE["snoozed"])
+
+
+@router.post("/queue/{generation_id}/wake")
+async def bring_back(
+    request: Request,
+    parts: PartsDep,
+    session: FormSessionDep,
+    generation_id: UUID,
+) -> Response:
+    """Bring a snoozed draft back, opened."""
+    await creator_with_ai(parts, await open_desk(parts, session), generation_id)
+    await snooze(parts, session.caller, generation_id, None)
+    if not asked_by_htmx(request):
+        return redirect("/queue", draft=generation_id, done="woken")
+    desk = await open_desk(parts, session)
+    return await _show(request, parts, desk, Tab.ALL, generation_id, done=words.DONE["woken"])
+
+
+@router.post("/queue/{generation_id}/undo")
+async def undo(
+    request: Request,
+    parts: PartsDep,
+    session: FormSessionDep,
+    generation_id: UUID,
+    tab: Annotated[Tab, Form()] = Tab.ALL,
+) -> Response:
+    """Take an approval back while its message waits to leave, and open the draft again."""
+    try:
+        await undo_decision(parts, session.caller, generation_id)
+    except Conflict as late:
+        desk = await open_desk(parts, session)
+        return await _go_on(request, parts, desk, tab, done=str(late), status=HTTPStatus.CONFLICT)
+    if not asked_by_htmx(request):
+        return redirect("/queue", tab=tab.value, draft=generation_id, done="undone")
+    desk = await open_desk(parts, session)
+    return await _show(request, parts, desk, tab, generation_id, done=words.DONE["undone"])
 
 
 def _decision(
-    generation_id: UUID, attempt: Attempt, reason: str, although_stale: bool
+    generation_id: UUID,
+    attempt: Attempt,
+    reason: str,
+    reject_reason: RejectReason | None,
+    although_stale: bool,
 ) -> DecisionRequest:
     """What the form asks for; raises InvalidInput for a price or a reason that cannot be read."""
-    if attempt.action is DecisionAction.REJECT and not reason.strip():
+    if attempt.action is DecisionAction.REJECT and reject_reason is None and not reason.strip():
         raise InvalidInput(FieldProblem("reason", "say in a few words why"))
     modifies = attempt.action is DecisionAction.MODIFY
     return DecisionRequest(
@@ -163,6 +258,7 @@ def _decision(
         modified_message=attempt.message if modifies else None,
         modified_price=_price(attempt.price) if modifies else None,
         reason=reason.strip() or None,
+        reject_reason=reject_reason,
         although_stale=although_stale,
     )
 
@@ -177,74 +273,26 @@ def _price(text: str) -> float:
     return float(text.replace(",", "."))
 
 
-async def _creator_with_ai(parts: Parts, desk: Desk, generation_id: UUID) -> UUID:
-    """Whose draft it is; raises NotFound too where AI is off, as the queue hides those."""
-    async with parts.pool.connection() as connection:
-        creator_id = await generations.find_creator(connection, generation_id)
-    if creator_id is None or not desk.ai_is_on_for(creator_id):
-        raise NotFound("draft")
-    return creator_id
-
-
-async def _cards(parts: Parts, desk: Desk, tab: Tab, skip: int) -> tuple[QueueCard, ...]:
-    """One card more than a page has, where there are as many."""
-    async with parts.pool.connection() as connection:
-        return await console.queue_cards(
-            connection,
-            desk.ai_creator_ids,
-            desk.caller.user_id,
-            cards=LISTS[tab],
-            now=desk.now,
-            limit=CARDS + 1,
-            offset=skip,
-        )
-
-
-async def _open(parts: Parts, desk: Desk, generation_id: UUID) -> Opened:
-    """Hold a draft and read what is known around it; raises NotFound."""
-    creator_id = await _creator_with_ai(parts, desk, generation_id)
-    conflict = None
-    try:
-        await claim(parts, desk.caller, generation_id)
-    except Conflict as first:
-        conflict = first
-    async with parts.pool.connection() as connection:
-        record = await (await generations.get(connection, creator_id, generation_id)).answer()
-        if record is None:
-            raise NotFound("draft")
-        async with connection.pipeline():
-            situation_sent = await situations.load_situation(
-                connection,
-                creator_id=record.creator_id,
-                conversation_id=record.conversation_id,
-                fan_id=None,
-                now=desk.now,
-            )
-            thread_sent = await console.thread(
-                connection, record.creator_id, record.conversation_id, before=None, limit=TAIL
-            )
-        situation = await situation_sent.answer()
-        newest_first = await thread_sent.answer()
-    if situation is None:
-        raise NotFound("draft")
-    return Opened(
-        record=record,
-        situation=situation,
-        bubbles=bubbles(
-            newest_first,
-            fan_name=situation.fan.display_name,
-            creator_name=situation.creator.display_name,
-        ),
-        engagement=engagement_score(situation.activity, desk.now),
-        conflict=conflict,
-    )
-
-
-async def _queue_page(
+async def _go_on(
+    request: Request,
     parts: Parts,
     desk: Desk,
     tab: Tab,
-    draft_id: UUID | None,
+    *,
+    done: str,
+    status: HTTPStatus = HTTPStatus.OK,
+) -> Response:
+    """The next draft of a list, held."""
+    draft = await hold_next(parts, desk, await read_waiting(parts, desk, tab, 0))
+    return await _show(request, parts, desk, tab, draft, done=done, status=status)
+
+
+async def _show(
+    request: Request,
+    parts: Parts,
+    desk: Desk,
+    tab: Tab,
+    draft: UUID | None,
     *,
     use: int | None = None,
     done: str | None = None,
@@ -252,38 +300,28 @@ async def _queue_page(
     attempt: Attempt | None = None,
     status: HTTPStatus = HTTPStatus.OK,
 ) -> Response:
-    opened = None if draft_id is None else await _open(parts, desk, draft_id)
-    cards = await _cards(parts, desk, tab, skip)
+    """The page, or over htmx its working area with the address that it has as a page."""
+    try:
+        opened = None if draft is None else await open_draft(parts, desk, draft)
+    except NotFound:
+        if not asked_by_htmx(request):
+            raise
+        opened, draft, done = None, None, done or "This draft is gone."
+    part = asked_by_htmx(request)
+    query = {"tab": tab.value} | ({"draft": str(draft)} if draft else {})
     return page(
-        "queue.html",
+        "_queue.html" if part else "queue.html",
         status,
+        headers={"HX-Push-Url": f"/queue?{urlencode(query)}"} if part else {},
         desk=desk,
         here="queue",
         tab=tab,
-        cards=cards[:CARDS],
-        next_skip=skip + CARDS if len(cards) > CARDS else None,
+        waiting=await read_waiting(parts, desk, tab, skip),
+        still_here=await read_still_here(parts, desk),
+        draft=draft,
+        skip=skip,
         opened=opened,
         attempt=attempt,
-        edit=None if opened is None else _edit(opened, attempt, use),
-        done=words.DONE.get(done or ""),
+        edit=None if opened is None else edit_of(opened, attempt, use),
+        done=done,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """What stands in the form for editing, and whether it is open from the start."""
-
-    message: str
-    price: str
-    is_open: bool
-
-
-def _edit(opened: Opened, attempt: Attempt | None, use: int | None) -> Edit:
-    record = opened.record
-    price = "" if opened.selling_is_stopped else words.price_field(record.suggested_price)
-    if attempt is not None and attempt.action is DecisionAction.MODIFY:
-        return Edit(attempt.message, attempt.price, is_open=True)
-    stopped = record.safety.verdict is Verdict.BLOCK
-    if use is not None and use < len(record.alternatives) and not stopped:
-        return Edit(record.alternatives[use], price, is_open=True)
-    return Edit(record.message or "", price, is_open=not opened.may_go_as_it_is)

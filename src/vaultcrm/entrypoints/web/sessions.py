@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import tzinfo
 from typing import Annotated
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -11,27 +11,38 @@ from uuid import UUID
 from fastapi import Depends, Form, Request
 from fastapi.responses import Response
 
-from vaultcrm.controls.auth import hash_token, new_token, read_sign_in_token
+from vaultcrm.controls.auth import (
+    SESSION_IDLE,
+    SESSION_LIFETIME,
+    SESSION_NOTED_EVERY,
+    hash_token,
+)
 from vaultcrm.controls.secrets import installation_key
-from vaultcrm.db.queries import access, audit
-from vaultcrm.domain.audit import AuditAction, AuditEntry
+from vaultcrm.db.queries import sessions
 from vaultcrm.domain.errors import Forbidden, Unauthenticated
-from vaultcrm.domain.ids import NIL
-from vaultcrm.domain.people import Caller, Credential, Role
+from vaultcrm.domain.people import Caller
 from vaultcrm.entrypoints.api.context import parts_of
+from vaultcrm.entrypoints.web.preferences import theme_of, zone_of
 from vaultcrm.workflows.parts import Parts
 
 COOKIE = "vaultcrm_session"
-LIFETIME = timedelta(hours=12)
+PRESSED = frozenset({"a", "button", "form", "input", "select", "textarea"})
+"""Elements that ask for something because somebody has done something."""
+LONGEST_PATH = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A signed-in person. `csrf` is what every form of theirs must carry."""
+    """A signed-in person. `csrf` is what every form of theirs must carry; zone and theme are those
+    of their browser.
+    """
 
+    id: UUID
     caller: Caller
     token_hash: bytes
     csrf: str
+    zone: tzinfo
+    theme: str
 
 
 async def session_of(request: Request) -> Session:
@@ -41,15 +52,32 @@ async def session_of(request: Request) -> Session:
     if not secret:
         raise Unauthenticated("Sign in first.")
     token_hash = hash_token(secret)
+    now = parts.now()
     async with parts.pool.connection() as connection:
-        user_id = await access.user_of_session(connection, token_hash, parts.now())
-        if user_id is None:
+        sent = await sessions.find(connection, token_hash, now=now, idle_since=now - SESSION_IDLE)
+        found = await sent.answer()
+        if found is None:
             raise Unauthenticated("This session has ended. Sign in again.")
-        sent = await access.find_caller(connection, Credential(user_id=user_id), parts.now())
-        caller = await sent.answer()
-    if caller is None:
-        raise Unauthenticated("This user may not sign in any more.")
-    return Session(caller, token_hash, _csrf_token(parts, token_hash))
+        if now - found.last_used_at > SESSION_NOTED_EVERY and not _asks_by_itself(request):
+            await sessions.note_use(connection, found.id, found.caller.user_id, now)
+    return Session(
+        found.id,
+        found.caller,
+        token_hash,
+        _csrf_token(parts, token_hash),
+        zone=zone_of(request),
+        theme=theme_of(request),
+    )
+
+
+def _asks_by_itself(request: Request) -> bool:
+    """Whether a page asks for news of its own accord, so that nobody need be sitting there.
+
+    htmx names the element that asks: one that nobody can press or fill does so by itself.
+    """
+    source = request.headers.get("hx-source", "")
+    tag = source.partition("#")[0].partition(".")[0].lower()
+    return request.method == "GET" and bool(tag) and tag not in PRESSED
 
 
 SessionDep = Annotated[Session, Depends(session_of)]
@@ -59,7 +87,7 @@ async def form_session(
     request: Request, session: SessionDep, csrf: Annotated[str, Form()] = ""
 ) -> Session:
     """The session of a form that one of our own pages sent; raises Forbidden for any other."""
-    _require_our_origin(request)
+    require_our_origin(request)
     if not hmac.compare_digest(csrf.encode("utf-8", "replace"), session.csrf.encode()):
         raise Forbidden(
             "This form is out of date or was not made by this console. Nothing was changed. "
@@ -81,7 +109,7 @@ def _key(parts: Parts) -> bytes:
     return installation_key(parts.settings.vaultcrm_home, parts.settings.vaultcrm_secret_key)
 
 
-def _require_our_origin(request: Request) -> None:
+def require_our_origin(request: Request) -> None:
     """Raise Forbidden when the browser says that another site sent the request.
 
     `Sec-Fetch-Site` is sent over https and to this machine only, so `Origin` is looked at too.
@@ -99,49 +127,12 @@ def _require_our_origin(request: Request) -> None:
         raise Forbidden("Another site sent this form. Nothing was changed.")
 
 
-async def sign_in(parts: Parts, token: str, previous: str | None) -> str:
-    """Open a session for the holder of a signed link and return its secret.
-
-    `previous` is the secret of the session that it replaces. Raises Unauthenticated for a link
-    that is wrong, too old, or of somebody who may not sign in any more.
-    """
-    user_id = read_sign_in_token(token, _key(parts))
-    secret, now = new_token(), parts.now()
-    async with parts.transaction() as connection:
-        sent = await access.find_caller(connection, Credential(user_id=user_id), now)
-        caller = await sent.answer()
-        if caller is None or caller.role is Role.SERVICE:
-            raise Unauthenticated("The user of this sign-in link may not sign in any more.")
-        if previous:
-            await access.end_session(connection, hash_token(previous))
-        await access.add_session(connection, hash_token(secret), user_id, now, now + LIFETIME)
-        await audit.record(connection, _signed_in(user_id, parts))
-    return secret
-
-
-def _signed_in(user_id: UUID, parts: Parts) -> AuditEntry:
-    return AuditEntry(
-        creator_id=NIL,
-        actor_id=user_id,
-        action=AuditAction.SIGNED_IN,
-        subject_type="user",
-        subject_id=str(user_id),
-        at=parts.now(),
-    )
-
-
-async def sign_out(parts: Parts, session: Session) -> None:
-    """End a session: its secret opens nothing any more."""
-    async with parts.pool.connection() as connection:
-        await access.end_session(connection, session.token_hash)
-
-
 def give_cookie(response: Response, parts: Parts, secret: str) -> None:
     """Hand a session's secret to the browser, out of reach of scripts and other sites' forms."""
     response.set_cookie(
         COOKIE,
         secret,
-        max_age=int(LIFETIME.total_seconds()),
+        max_age=int(SESSION_LIFETIME.total_seconds()),
         httponly=True,
         samesite="lax",
         secure=_over_https(parts),
@@ -154,3 +145,59 @@ def take_cookie(response: Response, parts: Parts) -> None:
 
 def _over_https(parts: Parts) -> bool:
     return urlsplit(parts.settings.vaultcrm_base_url).scheme == "https"
+
+
+def own_path(text: str | None) -> str | None:
+    """A path of this console with its query, as it may be gone on to after signing in; else None.
+
+    Browsers read `//host` and `/\\host` as other sites, and leave out tabs and line ends.
+    """
+    if text is None or len(text) > LONGEST_PATH or not text.startswith("/"):
+        return None
+    if text.startswith("//") or "\\" in text or not text.isprintable():
+        return None
+    if urlsplit(text).path.startswith(("/sign-in", "/sign-out")):
+        return None
+    return text
+
+
+def asked_for(request: Request) -> str | None:
+    """The page that somebody who must sign in first was on, or wanted; None where that is none."""
+    current = request.headers.get("hx-current-url")
+    if current is not None:
+        parts = urlsplit(current)
+        return own_path(parts.path + (f"?{parts.query}" if parts.query else ""))
+    if request.method != "GET" or request.url.path == "/":
+        return None
+    query = request.url.query
+    return own_path(request.url.path + (f"?{query}" if query else ""))
+
+
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("CriOS/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("CrOS", "ChromeOS"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
+# The first that is found counts: nearly every browser also names those that it is like.
+
+
+def device_of(request: Request) -> str:
+    """What a browser is called in the list of sessions: `Firefox on Windows`."""
+    said = request.headers.get("user-agent", "")
+    browser = next((name for sign, name in _BROWSERS if sign in said), "")
+    system = next((name for sign, name in _SYSTEMS if sign in said), "")
+    return " on ".join(part for part in (browser or "A browser", system) if part)

@@ -1,4 +1,4 @@
-"""Times as people read them. A page cannot know its reader's clock, so all of them are UTC."""
+"""Times as people read them, in the zone of `now`, which is that of their browser."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -30,7 +30,7 @@ def is_late(since: datetime, now: datetime) -> bool:
 
 def clock(moment: datetime, now: datetime) -> str:
     """`12:02` for today, `yesterday 21:14`, `18 Nov 21:14`, and with the year when it differs."""
-    moment, now = moment.astimezone(UTC), now.astimezone(UTC)
+    moment = moment.astimezone(now.tzinfo)
     days = (now.date() - moment.date()).days
     if days == 0:
         return f"{moment:%H:%M}"
@@ -41,10 +41,28 @@ def clock(moment: datetime, now: datetime) -> str:
 
 def date(moment: datetime, now: datetime) -> str:
     """`18 Nov`, and with the year when it is another one."""
+    moment = moment.astimezone(now.tzinfo)
     told = f"{moment.day} {moment:%b}"
     return told if moment.year == now.year else f"{told} {moment.year}"
+
+
+def day(moment: datetime, now: datetime) -> str:
+    """`Today`, `Yesterday`, `18 Nov`, and with the year when it is another one."""
+    days = (now.date() - moment.astimezone(now.tzinfo).date()).days
+    return {0: "Today", 1: "Yesterday"}.get(days) or date(moment, now)
+
+
+def hour(moment: datetime, now: datetime) -> str:
+    """`12:02`."""
+    return f"{moment.astimezone(now.tzinfo):%H:%M}"
 
 
 def exact(moment: datetime) -> str:
     """`2026-11-18 21:14:05 UTC`."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def until(moment: datetime, now: datetime) -> str:
+    """What is left, as `4:31`; `0:00` when it is past."""
+    seconds = max(0, round((moment - now).total_seconds()))
+    return f"{seconds // 60}:{seconds % 60:02d}"

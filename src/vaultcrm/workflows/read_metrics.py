@@ -57,8 +57,8 @@ async def read_course(
 ) -> Course:
     """How a period went for some creators, day by day in UTC, in one round trip.
 
-    From `hourly_from` on, which is the beginning of a day or the end of the period, it goes hour by
-    hour. `escalation_steps` is how often a waiting draft becomes more urgent.
+    The period begins at midnight UTC. From `hourly_from` on, a midnight too, it goes hour by hour.
+    `escalation_steps` is how often a waiting draft becomes more urgent.
     """
     async with connection.pipeline():
         drafts = await metrics.draft_tallies(connection, creator_ids, period, hourly_from)

@@ -69,11 +69,13 @@ class Trial:
     """Both voices' samples, or why one of them has none.
 
     `edited` is None when nothing was changed: then the voice in force alone was asked.
+    `picks_from_the_past`: no model is connected, and what drafts instead reads no prompt.
     """
 
     current: Sample | LimitExceeded | DrafterError
     edited: Sample | LimitExceeded | DrafterError | None
     version: int
+    picks_from_the_past: bool
 
 
 async def try_personality(parts: Parts, caller: Caller, request: TrialRequest) -> Trial:
@@ -91,7 +93,12 @@ async def try_personality(parts: Parts, caller: Caller, request: TrialRequest) -
         *(_sample(parts, caller, request, voice) for voice in voices), return_exceptions=True
     )
     samples = [_answer(one) for one in found]
-    return Trial(samples[0], samples[1] if len(samples) > 1 else None, current.version)
+    return Trial(
+        current=samples[0],
+        edited=samples[1] if len(samples) > 1 else None,
+        version=current.version,
+        picks_from_the_past=parts.drafter.reads_repertoire,
+    )
 
 
 def _answer(found: Sample | BaseException) -> Sample | LimitExceeded | DrafterError:

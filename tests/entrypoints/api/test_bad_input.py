@@ -27,11 +27,13 @@ def good_bodies(
     endpoint_id: str,
     ab_test_id: str,
     item_id: str,
+    template_id: str,
+    seen: str = "2026-11-01T10:00:00Z",
     channel: str = "telegram",
 ) -> dict[str, Body]:
     """For each operation that takes a body, one that it would take, when asked in this order.
 
-    `item_id` is a message that failed.
+    `item_id` is a message that failed, `seen` when the template was last changed.
     """
     mine = {"creatorId": talk.creator_id}
     at = f"/api/conversations/{talk.conversation_id}"
@@ -98,6 +100,12 @@ def good_bodies(
             **mine, "name": "hello", "category": "reply", "language": "en",
             "templateText": "Hello {fan_name}", "priceMinor": 500,
         },
+        f"/api/templates/{template_id}": {
+            **mine, "name": "hi", "category": "reply", "language": "en",
+            "templateText": "Hi {fan_name}", "priceMinor": 500, "seen": seen,
+        },
+        f"/api/templates/{template_id}/archive": mine,
+        f"/api/templates/{template_id}/restore": mine,
         "/api/event-endpoints": {
             **mine, "url": "https://hooks.example/x", "kinds": ["message.sent"],
             "includeText": False,
@@ -158,12 +166,16 @@ async def lab(app: RunningApp) -> Lab:
     other = await conversation(admin, fan="bea")
     sent = await admin.made(f"/api/conversations/{other.conversation_id}/send", own)
     await rows(app, "UPDATE outbox SET delivery_status = 'failed'")
+    template = {"creatorId": talk.creator_id, "category": "reply", "templateText": "Hi"}
+    written = await admin.made("/api/templates", {**template, "name": "hi there"})
     bodies = good_bodies(
         talk,
         generation_id=draft["generationId"],
         endpoint_id=endpoint["id"],
         ab_test_id=added["id"],
         item_id=sent["messageId"],
+        template_id=written["id"],
+        seen=written["updatedAt"],
     )
     return Lab(admin, talk, bodies)
 
@@ -185,6 +197,7 @@ def test_every_operation_that_takes_a_body_is_tried_here() -> None:
         endpoint_id="{endpoint_id}",
         ab_test_id="{test_id}",
         item_id="{item_id}",
+        template_id="{template_id}",
         channel="{channel}",
     )
     assert taking == tried.keys()

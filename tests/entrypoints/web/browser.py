@@ -8,7 +8,7 @@ A form is sent as the page has it, hidden fields and all, so what works here wor
 that runs no script.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
@@ -97,8 +97,10 @@ class _Reader(HTMLParser):
             self.forms.append(Form(given.get("method", "get"), given.get("action", "")))
         elif tag == "select":
             self.select = given["name"]
-        elif tag == "input" and self._in("form"):
-            self.forms[-1].fields[given["name"]] = given.get("value", "")
+        elif tag == "input" and self._in("form") and "name" in given:
+            # A box that is not ticked is not sent.
+            if given.get("type") not in {"checkbox", "radio"} or "checked" in given:
+                self.forms[-1].fields[given["name"]] = given.get("value", "")
         elif tag == "option":
             fields = self.forms[-1].fields
             if self.select not in fields or "selected" in given:
@@ -121,7 +123,9 @@ class _Reader(HTMLParser):
             self.words.append(" ")
 
     def handle_data(self, data: str) -> None:
-        self.words.append(data)
+        # Keys stand on buttons for the eye; a label is what a button says without them.
+        if not self._in("kbd"):
+            self.words.append(data)
 
     def _in(self, tag: str) -> bool:
         return any(name == tag for name, _, _ in self.open)
@@ -165,7 +169,7 @@ class Browser:
     async def send(
         self,
         path: str,
-        fields: dict[str, str],
+        fields: Mapping[str, str | Sequence[str]],
         *,
         follow: bool = True,
         headers: dict[str, str] | None = None,

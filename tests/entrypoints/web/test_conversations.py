@@ -1,6 +1,7 @@
 """The inbox and one conversation: who wrote what, who waits, and drafting from there."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -71,8 +72,8 @@ async def test_the_inbox_shows_the_latest_first_with_who_waits_and_how_long(
 
     assert order(page, "Newer", "Older") == ["Newer", "Older"]
     waited = (app.parts.now() - BEGIN).days
-    assert f"Newer 3 unread mia Whale $2,500.00 {waited} d" in page.text
-    assert "Older mia Low $0.00 answered" in page.text
+    assert f"Newer {waited} d Hi 3 unread Whale" in page.text
+    assert "Older 1 Jan You: Hi!" in page.text
     assert "1 fan waits for an answer" in page.text
 
 
@@ -86,9 +87,9 @@ async def test_the_inbox_goes_on_page_by_page_without_losing_or_repeating_a_conv
     pages, path = [], "/inbox"
     while path:
         pages.append(await jo.open(path))
-        path = pages[-1].links.get("Older conversations", "")
+        path = pages[-1].links.get("Older", "")
 
-    names = [name for page in pages for name in page.links if name.startswith("Fan")]
+    names = [name[:6] for page in pages for name in page.links if name.startswith("Fan")]
     assert [len([n for n in page.links if n.startswith("Fan")]) for page in pages] == [50, 50, 20]
     assert sorted(names) == [f"Fan{number:03}" for number in range(120)]
     assert "99+" in pages[0].text
@@ -154,7 +155,7 @@ async def test_a_conversation_tells_who_wrote_each_message_and_what_was_bought(
     assert "What is new?" in thread
     assert "This set. $25.00 · not bought" in thread
     assert "And this. $9.00 · bought 1 Jan 12:30" in thread
-    assert "mia · imported · 1 Jan 12:01" in thread
+    assert "mia · imported · 12:01" in thread
     assert "mia · AI, approved by Jo ·" in thread
     assert "mia · AI, sent automatically ·" in thread
     assert order(page, "What is new?", "This set.", "Lovely.") == [
@@ -172,8 +173,9 @@ async def test_older_messages_are_one_page_back_and_none_is_lost(app: RunningApp
     newest = await jo.open(f"/conversations/{row['id']}")
     older = await jo.open(newest.link("Earlier messages"))
 
-    assert [n for n in range(60) if f"number {n:02}." in newest.text] == list(range(10, 60))
-    assert [n for n in range(60) if f"number {n:02}." in older.text] == list(range(10))
+    said = re.compile(r'<p dir="auto">number (\d\d)\.</p>')
+    assert [int(n) for n in said.findall(newest.html)] == list(range(10, 60))
+    assert [int(n) for n in said.findall(older.html)] == list(range(10))
     assert "Earlier messages" not in older.links
     assert older.link("To the latest").startswith(f"/conversations/{row['id']}")
 
@@ -191,8 +193,7 @@ async def test_a_draft_asked_for_is_shown_where_it_was_asked_for(
     assert "The set is done." in page.text
     assert "Price $25.00" in page.text
     assert "Paid offer waits for approval: people approve everything at this stage" in page.text
-    review = await jo.open(page.link("Review and decide"))
-    assert "Approve and next" in review.labels
+    assert {"Send draft", "Send my version", "Reject draft"} <= set(page.labels)
     [row] = await rows(claude, "SELECT chatter_id FROM ai_message_generations")
     assert row["chatter_id"] == jo.api.user_id
 
@@ -247,7 +248,8 @@ async def test_where_ai_is_off_for_a_creator_nothing_of_it_is_left_in_the_conver
     late = await ada.press(before, "Draft")
 
     assert "Still there?" in page.text
-    assert page.labels == ["Sign out"]
+    assert {"Send", "Save notes"} <= set(page.labels)
+    assert not {"Draft", "Off", "Note that it was shown"} & set(page.labels)
     assert "disclosure" not in page.text
     assert (late.status, "AI is switched off" in late.text) == (503, True)
 
@@ -262,8 +264,9 @@ async def test_ai_can_be_switched_off_and_on_in_one_conversation(claude: Running
     on = await jo.press(off, "Drafts only")
 
     assert "Draft" in on.labels
-    pressed = [given for _, given in on.elements if given.get("aria-pressed") == "true"]
-    assert [given["value"] for given in pressed] == ["draft_only"]
+    modes = [given for _, given in on.elements if given.get("name") == "mode"]
+    pressed = [given["value"] for given in modes if given["aria-pressed"] == "true"]
+    assert pressed == ["draft_only"]
     entries = await rows(
         claude,
         "SELECT actor_id, details FROM audit_log WHERE action = 'conversation.mode_changed'"
@@ -308,7 +311,7 @@ async def test_foreign_conversations_can_be_changed_by_no_form(app: RunningApp) 
 
 
 @pytest.mark.parametrize(
-    "path", ["/inbox?cursor=nonsense", "/conversations/{id}?before=%00", "/queue?draft=1"]
+    "path", ["/inbox?older=nonsense", "/conversations/{id}?before=%00", "/queue?draft=1"]
 )
 async def test_an_address_that_no_page_gave_out_is_an_error_page(
     app: RunningApp, path: str

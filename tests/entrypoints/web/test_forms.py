@@ -86,6 +86,8 @@ async def test_every_form_of_the_console_asks_for_the_token(app: RunningApp) -> 
     asked = 0
     for route in (route for router in console.ROUTERS for route in router.routes):
         if isinstance(route, APIRoute) and route.methods == {"POST"}:
+            if route.path == "/sign-in":  # before there is a session; its origin is looked at
+                continue
             path = route.path.replace("{generation_id}", str(NIL))
             path = path.replace("{conversation_id}", str(NIL))
             assert (await ada.send(path, {})).status == 403, path

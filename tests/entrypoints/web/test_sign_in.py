@@ -3,6 +3,7 @@
 import hashlib
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -17,7 +18,7 @@ from vaultcrm.domain.people import SYSTEM_USER_ID, Role
 
 pytestmark = pytest.mark.anyio
 
-PAGES = ["/", "/inbox", "/queue", "/audit", "/flags", f"/conversations/{SYSTEM_USER_ID}"]
+PAGES = ["/", "/inbox", "/queue?tab=mine", "/team", "/account", f"/conversations/{SYSTEM_USER_ID}"]
 
 
 async def test_a_sign_in_link_opens_the_console_and_says_so_in_the_audit_log(
@@ -101,7 +102,8 @@ async def test_without_a_session_every_page_leads_to_the_sign_in_page(
     page = await stranger.open(path, follow=False)
     shown = await stranger.open(path)
 
-    assert (page.status, page.headers["location"]) == (303, "/sign-in")
+    onward = "" if path == "/" else f"?{urlencode({'next': path})}"
+    assert (page.status, page.headers["location"]) == (303, f"/sign-in{onward}")
     assert shown.status == 200
     assert "vaultcrm user link EMAIL" in shown.text
 
@@ -110,31 +112,32 @@ async def test_a_session_that_was_signed_out_opens_nothing_any_more(app: Running
     jo = await sign_in(app, Role.CHATTER, name="Jo")
     secret = jo.client.cookies["vaultcrm_session"]
 
-    page = await jo.press(await jo.open("/inbox"), "Sign out")
+    page = await jo.press(await jo.open("/account"), "Sign out")
 
     assert page.path == "/sign-in"
     thief = Browser(app)
     thief.client.cookies.set("vaultcrm_session", secret)
-    assert (await thief.open("/inbox")).path == "/sign-in"
+    assert (await thief.open("/account")).path == "/sign-in?next=%2Faccount"
 
 
 @pytest.mark.parametrize(
     "statement",
     [
         "UPDATE sessions SET expires_at = created_at",
+        "UPDATE sessions SET last_used_at = created_at - interval '2 hours'",
         "UPDATE users SET disabled_at = created_at WHERE role = 'chatter'",
     ],
-    ids=["expired", "disabled"],
+    ids=["expired", "idle", "disabled"],
 )
 async def test_a_session_ends_with_its_time_and_with_its_user(
     app: RunningApp, statement: str
 ) -> None:
     jo = await sign_in(app, Role.CHATTER, name="Jo")
-    assert (await jo.open("/inbox")).path == "/inbox"
+    assert (await jo.open("/account")).path == "/account"
 
     await rows(app, statement)
 
-    assert (await jo.open("/inbox")).path == "/sign-in"
+    assert (await jo.open("/account")).path == "/sign-in?next=%2Faccount"
 
 
 async def test_whoever_is_signed_in_is_not_asked_to_sign_in(app: RunningApp) -> None:

@@ -143,7 +143,7 @@ def test_a_conflict_says_who_was_first_and_when() -> None:
     expired = Conflict("", status="expired")
 
     assert words.conflict(decided, NOW) == "This draft is rejected by Jo, 3 min ago."
-    assert words.conflict(claimed, NOW) == "Being reviewed by Jo until 12:00 UTC."
+    assert words.conflict(claimed, NOW) == "Being reviewed by Jo until 12:00."
     assert words.conflict(expired, NOW) == "This draft is expired."
     assert words.conflict(Conflict("Another one."), NOW) == "Another one."
 

@@ -43,11 +43,11 @@ def check_new_password(password: str, email: str) -> None:
     """Raise InvalidInput, field `password`, for one that may not be set."""
     length = len(_normal(password))
     if length < SHORTEST:
-        told = f"at least {SHORTEST} characters; this one has {length}. Several words do well"
+        told = f"at least {SHORTEST} characters; this one has {length}"
     elif length > LONGEST:
         told = f"at most {LONGEST} characters; this one has {length}"
     elif password.strip().casefold() == email.casefold():
-        told = "not the e-mail address: it is the first thing that is tried"
+        told = "not the e-mail address, which is the first thing that is tried"
     else:
         return
     raise InvalidInput(FieldProblem("password", told))

@@ -143,3 +143,40 @@ async def acknowledge(
         "now": now,
     }
     return await send(connection, ACKNOWLEDGE, params, bool)
+
+
+# Where an alert is about one message, the conversation that it belongs to.
+PLACES = f"""
+    SELECT a.id, o.conversation_id
+    FROM alerts a
+    JOIN outbox o ON o.creator_id = substr(a.subject, length('creator/') + 1, 36)::uuid
+                 AND o.id = (a.details ->> 'outbox')::uuid
+    WHERE {_VISIBLE} AND a.cleared_at IS NULL
+      AND starts_with(a.subject, 'creator/') AND a.details ? 'outbox'
+"""
+TIMES_RAISED = f"""
+    SELECT a.kind, a.subject, count(*)
+    FROM alerts a
+    WHERE {_VISIBLE} AND a.raised_at >= %(since)s
+    GROUP BY a.kind, a.subject
+"""
+
+
+async def conversations_of_open(
+    connection: Connection, creator_ids: list[UUID]
+) -> Pending[dict[UUID, UUID]]:
+    """The conversation of each open alert that is about one message, by the alert's id."""
+    return await send(connection, PLACES, {"subjects": _subjects(creator_ids)}, dict)
+
+
+async def times_raised(
+    connection: Connection, creator_ids: list[UUID], since: datetime
+) -> Pending[dict[tuple[str, str], int]]:
+    """How often alerts were raised since then, by kind and subject."""
+    params = {"subjects": _subjects(creator_ids), "since": since}
+    return await send(
+        connection,
+        TIMES_RAISED,
+        params,
+        lambda rows: {(kind, subject): count for kind, subject, count in rows},
+    )

@@ -143,7 +143,10 @@ async def reasons_given(
 ) -> Pending[Mapping[UUID, str]]:
     """Why drafts were rejected, where somebody said it, by generation."""
     statement = """
-        SELECT generation_id, reason FROM ai_message_feedback
+        SELECT generation_id,
+               CASE WHEN reason = 'other' AND modification_notes <> '' THEN modification_notes
+                    ELSE reason END
+        FROM ai_message_feedback
         WHERE creator_id = %(creator_id)s AND generation_id = ANY(%(generation_ids)s)
           AND reason <> ''
     """

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from vaultcrm.db.pending import Connection, Rows, run, send
+from vaultcrm.db.pending import Connection, Pending, Record, Rows, records, run, send
 from vaultcrm.domain.ids import NIL
 
 FOR_CREATOR = """
@@ -61,3 +61,29 @@ async def set_override(
 async def clear_override(connection: Connection, creator_id: UUID, name: str) -> None:
     statement = "DELETE FROM flag_overrides WHERE creator_id = %(creator_id)s AND name = %(name)s"
     await run(connection, statement, {"creator_id": creator_id, "name": name})
+
+
+ORIGINS = """
+    SELECT o.name, u.name, o.set_at, o.reason
+    FROM flag_overrides o LEFT JOIN users u ON u.id = o.set_by
+    WHERE o.creator_id = %(creator_id)s
+"""
+OVERRIDING = """
+    SELECT creator_id, value FROM flag_overrides WHERE name = %(name)s ORDER BY creator_id
+"""
+
+
+async def origins(connection: Connection, creator_id: UUID) -> Pending[dict[str, Record]]:
+    """Who set each override of the installation (the nil id) or of one creator, when and why."""
+    read = records("name", "user_name", "set_at", "reason")
+    return await send(
+        connection,
+        ORIGINS,
+        {"creator_id": creator_id},
+        lambda rows: {found["name"]: found for found in read(rows)},
+    )
+
+
+async def overriding(connection: Connection, name: str) -> Pending[dict[UUID, Any]]:
+    """Every override of one flag, by creator, that of the installation under the nil id."""
+    return await send(connection, OVERRIDING, {"name": name}, dict)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from vaultcrm.db.pending import Connection, Pending, run, send
+from vaultcrm.db.pending import Connection, Pending, Record, records, run, send
 from vaultcrm.domain.limits import EVERYBODY, REQUESTS_PER_HOUR, TOKENS_PER_DAY, Reservation
 
 # The day's counter alone, for calls that are nobody's request: see `opening` for how it works.
@@ -85,3 +85,34 @@ async def used_today(connection: Connection, day: datetime) -> Pending[int]:
     """Tokens that everybody together has used or reserved in the day that begins at `day`."""
     params = {"per_day": TOKENS_PER_DAY, "everybody": EVERYBODY, "day": day}
     return await send(connection, USED_TODAY, params, lambda rows: int(rows[0][0]) if rows else 0)
+
+
+# By the keys of those who may have asked, as nothing finds the counters of one hour alone.
+THIS_HOUR = """
+    SELECT asked.name, asked.automatic, c.used
+    FROM (
+        SELECT u.id, u.name, false AS automatic FROM users u
+        UNION ALL
+        SELECT k.id, k.display_name, true FROM creators k WHERE k.id = ANY(%(creator_ids)s)
+    ) asked
+    JOIN limit_counters c ON c.kind = %(per_hour)s AND c.subject = asked.id::text
+                         AND c.window_start = %(hour)s
+    WHERE c.used > 0
+    ORDER BY c.used DESC, asked.name
+    LIMIT %(most)s
+"""
+
+
+async def used_this_hour(
+    connection: Connection, hour: datetime, creator_ids: list[UUID], *, most: int
+) -> Pending[list[Record]]:
+    """Drafts asked for in the hour that begins at `hour`, by user (`name`), and by creator where
+    they were asked for automatically; those who asked most first.
+    """
+    params = {
+        "per_hour": REQUESTS_PER_HOUR,
+        "hour": hour,
+        "creator_ids": creator_ids,
+        "most": most,
+    }
+    return await send(connection, THIS_HOUR, params, records("name", "automatic", "used"))

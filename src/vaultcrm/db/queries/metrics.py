@@ -149,10 +149,12 @@ async def delivery_counts(
 # ---- the course of a period: by day, and from some moment on by hour
 
 
+# Not `date_trunc`, which looks its time zone up for every row: `start` is a midnight in UTC, and so
+# is every whole number of days from it.
 def _bucket(column: str) -> str:
     return (
-        f"date_trunc(CASE WHEN {column} >= %(hourly_from)s THEN 'hour' ELSE 'day' END, "
-        f"{column}, 'UTC')"
+        f"date_bin(CASE WHEN {column} >= %(hourly_from)s THEN interval '1 hour' "
+        f"ELSE interval '1 day' END, {column}, %(start)s::timestamptz)"
     )
 
 
@@ -232,7 +234,7 @@ MESSAGE_TALLIES = f"""
 """
 
 DECISION_SECONDS = """
-    SELECT date_trunc('day', created_at, 'UTC') AS day,
+    SELECT date_bin(interval '1 day', created_at, %(start)s::timestamptz) AS day,
            percentile_cont(0.5) WITHIN GROUP (
              ORDER BY extract(epoch FROM approved_at - created_at)::float8)
     FROM ai_message_generations
@@ -267,7 +269,10 @@ def _course_params(
 async def draft_tallies(
     connection: Connection, creator_ids: list[UUID], period: Period, hourly_from: datetime
 ) -> Pending[tuple[DraftTally, ...]]:
-    """Drafts that were made, by day, and by hour from `hourly_from` on; oldest first."""
+    """Drafts that were made, by day, and by hour from `hourly_from` on; oldest first.
+
+    Here and below the period begins at midnight UTC.
+    """
     return await send(
         connection,
         DRAFT_TALLIES,

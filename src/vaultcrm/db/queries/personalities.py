@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Pending, Record, Rows, records, send
+from vaultcrm.db.queries.inbox import search_query
 from vaultcrm.domain.ids import new_id
 from vaultcrm.domain.personality import EmojiStyle, Personality
 
@@ -158,13 +159,14 @@ async def latest(
     )
 
 
-# The few conversations are chosen first; only their last messages are then read.
+# The few conversations are chosen first; only their last messages are then read. Fans are found by
+# the same index as in the inbox, which reads its expression as it stands here.
 _TALKS = """
     SELECT c.id, c.fan_name, c.tier, c.last_message_at, m.sender, m.text
     FROM (SELECT c.creator_id, c.id, f.display_name AS fan_name, f.tier, c.last_message_at
           FROM conversations c
-          JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
-          WHERE c.creator_id = %(creator_id)s AND c.mode <> 'off'{wanted}
+          JOIN {fans} f ON f.creator_id = c.creator_id AND f.id = c.fan_id
+          WHERE c.creator_id = %(creator_id)s AND c.mode <> 'off'
           ORDER BY c.last_message_at DESC NULLS LAST, c.id DESC
           LIMIT %(limit)s) c
     LEFT JOIN LATERAL (
@@ -175,8 +177,17 @@ _TALKS = """
         LIMIT 1) m ON true
     ORDER BY c.last_message_at DESC NULLS LAST, c.id DESC
 """
-RECENT_TALKS = _TALKS.format(wanted="")
-TALKS_WITH = _TALKS.format(wanted=" AND (f.display_name ILIKE %(like)s OR f.handle ILIKE %(like)s)")
+RECENT_TALKS = _TALKS.format(fans="fans")
+TALKS_WITH = _TALKS.format(
+    fans=r"""
+          (SELECT f.creator_id, f.id, f.display_name, f.tier FROM fans f
+           WHERE f.creator_id = %(creator_id)s
+             AND to_tsvector('simple', translate(f.display_name || ' ' || f.handle,
+                                         '!"#$%%&''()*+,-./:;<=>?@[\]^_`{|}~',
+                                         '                                '))
+                 @@ to_tsquery('simple', %(search)s)
+           OFFSET 0)"""
+)
 
 
 async def talks(
@@ -184,9 +195,9 @@ async def talks(
 ) -> Pending[list[Record]]:
     """Conversations in which AI may draft, the latest message first, each with that message.
 
-    With a `name`, those of fans who have it in their name or handle.
+    With a `name`, those of fans in whose name or handle a word begins with each of its words.
     """
-    escaped = name.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-    params = {"creator_id": creator_id, "like": f"%{escaped}%", "limit": limit}
+    search = search_query(name)
+    params = {"creator_id": creator_id, "search": search, "limit": limit}
     read = records("id", "fan_name", "tier", "last_message_at", "sender", "text")
-    return await send(connection, TALKS_WITH if name else RECENT_TALKS, params, read)
+    return await send(connection, TALKS_WITH if search else RECENT_TALKS, params, read)

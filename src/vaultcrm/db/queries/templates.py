@@ -342,30 +342,35 @@ async def filled_for(
     return await send(connection, FILLED_FOR, params, _read_filled_for)
 
 
-async def filled_for_latest(
-    connection: Connection, creator_id: UUID
-) -> Pending[FilledFor | None]:
+async def filled_for_latest(connection: Connection, creator_id: UUID) -> Pending[FilledFor | None]:
     """What is known of the fan whom a creator talked with last; None while there are none."""
     params = {"creator_id": creator_id}
     return await send(connection, FILLED_FOR_LATEST, params, _read_filled_for)
 
 
 # The newest fan's currency stands for the creator's: platforms pay a creator in one.
-CURRENCY = """
-    SELECT currency FROM fans WHERE creator_id = %(creator_id)s ORDER BY id DESC LIMIT 1
+CURRENCIES = """
+    SELECT c.creator_id, COALESCE((SELECT f.currency FROM fans f
+                                   WHERE f.creator_id = c.creator_id
+                                   ORDER BY f.id DESC LIMIT 1), 'USD')
+    FROM unnest(%(creator_ids)s::uuid[]) c (creator_id)
 """
 
 
-async def currency_of(connection: Connection, creator_id: UUID) -> Pending[str]:
-    """The currency that a creator's prices are shown in where there is no fan to tell: USD while
+async def currencies_of(
+    connection: Connection, creator_ids: list[UUID]
+) -> Pending[dict[UUID, str]]:
+    """By creator, the currency that prices are shown in where there is no fan to tell: USD while
     there are no fans.
     """
-    return await send(
-        connection,
-        CURRENCY,
-        {"creator_id": creator_id},
-        lambda rows: rows[0][0] if rows else "USD",
-    )
+    params = {"creator_ids": creator_ids}
+    return await send(connection, CURRENCIES, params, lambda rows: {row[0]: row[1] for row in rows})
+
+
+async def currency_of(connection: Connection, creator_id: UUID) -> Pending[str]:
+    """The same for one creator."""
+    params = {"creator_ids": [creator_id]}
+    return await send(connection, CURRENCIES, params, lambda rows: str(rows[0][1]))
 
 
 _FANS = """

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from vaultcrm.db.pending import Connection, run
+from vaultcrm.db.pending import Connection, Pending, run, send
 from vaultcrm.domain.generation import TokenUsage
 from vaultcrm.domain.ids import new_id
 
@@ -42,3 +42,17 @@ async def insert(
         now,
     )
     await run(connection, INSERT, params)
+
+
+COST_SINCE = """
+    SELECT COALESCE(sum(cost_micro_usd), 0)::bigint FROM usage
+    WHERE creator_id = ANY(%(creator_ids)s) AND created_at >= %(since)s
+"""
+
+
+async def cost_since(
+    connection: Connection, creator_ids: list[UUID], since: datetime
+) -> Pending[int]:
+    """What calls to models have cost some creators since then, in millionths of a dollar."""
+    params = {"creator_ids": creator_ids, "since": since}
+    return await send(connection, COST_SINCE, params, lambda rows: int(rows[0][0]))

@@ -1,11 +1,11 @@
 """`vaultcrm user …` and `vaultcrm token …`."""
 
-import re
+import sys
 from typing import Annotated, Literal
 
 import typer
 
-from vaultcrm.domain.people import Role
+from vaultcrm.domain.people import Role, email_address
 from vaultcrm.entrypoints.cli.environment import run, settings_or_exit, stdout
 
 users = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -14,7 +14,7 @@ tokens = typer.Typer(no_args_is_help=True, add_completion=False)
 
 @users.callback()
 def users_are_a_group() -> None:
-    """People who may sign in: add, assign, link."""
+    """People who may sign in: add, assign, link, password, disable, enable."""
 
 
 @tokens.callback()
@@ -23,9 +23,10 @@ def tokens_are_a_group() -> None:
 
 
 def _address(text: str) -> str:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", text) or len(text) > 200:
-        raise typer.BadParameter(f"{text} is not an e-mail address.")
-    return text.lower()
+    try:
+        return email_address(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text} is not an e-mail address.") from None
 
 
 Email = Annotated[
@@ -110,6 +111,60 @@ def link(email: Email) -> None:
             return await sign_in_link(pool, settings, email, utc_now())
 
     typer.echo(run(work))
+
+
+@users.command("password")
+def password(email: Email) -> None:
+    """Set a person's password, asked for, or one line of standard input. Signs them out."""
+    from vaultcrm.bootstrap import open_database, utc_now
+    from vaultcrm.workflows.manage_team import set_password
+
+    settings = settings_or_exit()
+    if sys.stdin.isatty():
+        given = typer.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        given = sys.stdin.readline().rstrip("\r\n")
+
+    async def work() -> None:
+        async with open_database(settings) as pool:
+            await set_password(pool, email, given, utc_now())
+
+    run(work)
+    stdout.print(f"{email} signs in with the new password.", markup=False, soft_wrap=True)
+
+
+@users.command("disable")
+def disable(email: Email) -> None:
+    """Let a person sign in no more: ends their sessions and links, and stops their tokens."""
+    from vaultcrm.bootstrap import open_database, utc_now
+    from vaultcrm.workflows import manage_team
+
+    settings = settings_or_exit()
+
+    async def work() -> None:
+        async with open_database(settings) as pool:
+            user_id = await manage_team.person_of(pool, email)
+            await manage_team.disable(pool, None, user_id, utc_now())
+
+    run(work)
+    stdout.print(f"{email} cannot sign in any more.", markup=False, soft_wrap=True)
+
+
+@users.command("enable")
+def enable(email: Email) -> None:
+    """Let a person sign in again, with the role that they had."""
+    from vaultcrm.bootstrap import open_database, utc_now
+    from vaultcrm.workflows import manage_team
+
+    settings = settings_or_exit()
+
+    async def work() -> None:
+        async with open_database(settings) as pool:
+            user_id = await manage_team.person_of(pool, email)
+            await manage_team.enable(pool, None, user_id, utc_now())
+
+    run(work)
+    stdout.print(f"{email} can sign in again.", markup=False, soft_wrap=True)
 
 
 @tokens.command("create")

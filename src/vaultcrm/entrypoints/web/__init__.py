@@ -3,7 +3,9 @@
 | module               | holds                                                           |
 |----------------------|-----------------------------------------------------------------|
 | `console`            | `install`: routes, static files and error pages of the console  |
-| `sign_in_routes`     | signing in by a signed link, and out                            |
+| `sign_in_routes`     | signing in by a password or a signed link, and out              |
+| `account_routes`     | one's own password and sessions                                 |
+| `team_routes`        | who may sign in and what they may do, for admins                |
 | `queue_routes`       | the approval queue                                              |
 | `inbox_routes`       | the list of conversations, and one conversation                 |
 | `control_routes`     | flags and the audit log                                         |

@@ -51,7 +51,7 @@ async def change_password(
         )
     except InvalidInput as refused:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
-        problems = {problem.field: problem.reason for problem in refused.problems}
+        problems = {each.field: words.sentence(each.reason) for each in refused.problems}
     except LimitExceeded as held:
         status, problems = HTTPStatus.TOO_MANY_REQUESTS, {"current": str(held)}
         headers["Retry-After"] = str(held.retry_after)

@@ -3,13 +3,21 @@
 from fastapi import FastAPI
 
 from vaultcrm.entrypoints.web import (
+    account_routes,
+    alert_routes,
     control_routes,
+    conversation_routes,
+    dashboard_routes,
+    drafting_routes,
     errors,
     frame_routes,
     inbox_routes,
     live,
+    personality_routes,
     queue_routes,
     sign_in_routes,
+    team_routes,
+    template_routes,
 )
 from vaultcrm.entrypoints.web.pages import STATIC, Assets
 
@@ -21,7 +29,15 @@ ROUTERS = tuple(
         live,
         queue_routes,
         inbox_routes,
+        conversation_routes,
+        drafting_routes,
+        personality_routes,
         control_routes,
+        template_routes,
+        dashboard_routes,
+        alert_routes,
+        account_routes,
+        team_routes,
     )
 )
 

@@ -113,7 +113,9 @@ async def read(
     """Nothing is unread up to what is shown."""
     row = await find_conversation(parts, session.caller, conversation_id)
     await mark_read(parts, session.caller, row["creator_id"], conversation_id, revision)
-    return Response(status_code=HTTPStatus.NO_CONTENT, headers=dict(HEADERS))
+    # The list beside it shows what is unread.
+    headers = {**HEADERS, "HX-Trigger": "read"}
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
 
 
 # ---- writing
@@ -146,9 +148,7 @@ async def write(
         )
         written = await write_message(parts, session.caller, wanted)
     except InvalidInput as refused:
-        happened = await _refused(
-            parts, session, row["creator_id"], conversation_id, typed, refused
-        )
+        happened = await _refused(parts, session, row, typed, refused)
     except ThreadMovedOn as moved:
         happened = _overtaken(typed, moved, row["fan_display_name"])
     else:
@@ -212,10 +212,13 @@ async def undo(
     session: FormSessionDep,
     conversation_id: UUID,
     shown: ShownDep,
+    message: Annotated[FreeText, Form()] = "",
     item: Annotated[UUID | Literal[""], Form()] = "",
     generation: Annotated[UUID | Literal[""], Form()] = "",
 ) -> Response:
-    """Take back what has not left: an own message into the composer, a draft into the queue."""
+    """Take back what has not left: an own message into the composer, where `message` is what stands
+    there already, a draft into the queue.
+    """
     row = await find_conversation(parts, session.caller, conversation_id)
     try:
         if generation:
@@ -226,7 +229,7 @@ async def undo(
             happened = Happened(
                 said="Taken back. Nothing was sent; the text is in the composer.",
                 composed=Composed(
-                    taken.text,
+                    "\n\n".join(filter(None, (taken.text, lines(message).strip()))),
                     words.price_field(taken.price),
                     " ".join(taken.media_ids),
                 ),
@@ -285,12 +288,12 @@ async def templates(
     )
 
 
-@router.get("/templates/{template_id}")
+@router.post("/templates/{template_id}")
 async def template(
-    parts: PartsDep, desk: DeskDep, conversation_id: UUID, template_id: UUID
+    parts: PartsDep, session: FormSessionDep, conversation_id: UUID, template_id: UUID
 ) -> Response:
     """A template filled in for this fan: `text`, and `price` as it stands in the form, or ""."""
-    filled = await fill_template(parts, desk.caller, template_id, conversation_id)
+    filled = await fill_template(parts, session.caller, template_id, conversation_id)
     body = {"text": filled.text, "price": words.price_field(filled.price)}
     return Response(json.dumps(body), media_type="application/json", headers=dict(HEADERS))
 

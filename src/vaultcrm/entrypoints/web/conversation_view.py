@@ -74,6 +74,7 @@ class OpenConversation:
     weeks: tuple[Money, ...]
     version: str
     newest_id: UUID | None
+    unread: int
     carries: Capabilities
     channel_is_set_up: bool
 
@@ -251,6 +252,7 @@ async def open_conversation(
         weeks=_by_week(bought, situation.fan.lifetime_value.currency, desk.now),
         version=version,
         newest_id=shown[0].message.id if shown and start is None else None,
+        unread=row["unread_count"],
         carries=carries,
         channel_is_set_up=set_up,
     )

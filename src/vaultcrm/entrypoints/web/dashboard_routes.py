@@ -49,6 +49,7 @@ async def dashboard(
         days=span.days,
         creator_id=alone,
         with_ai=with_ai,
+        days_of_trend=[f"{day.day} {day:%b}" for day in span.trend],
         numbers=_numbers(desk, course, span, alone, with_ai=with_ai),
         charts=[
             *(figures.ai_charts(course, span) if with_ai else ()),

@@ -122,7 +122,7 @@ async def _told(
     desk = await open_desk(parts, session)
     opened = await open_conversation(parts, desk, wanted.conversation_id)
     values = values_of(opened, desk, shown, happened)
-    yield _event(page("_conversation_written.html", **values))
+    yield _event(page("_conversation_written.html", HTTPStatus.OK, headers=None, **values))
 
 
 class _Newest:

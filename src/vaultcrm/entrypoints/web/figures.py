@@ -30,15 +30,20 @@ Tally = DraftTally | DecisionTally | UsageTally | MessageTally
 @dataclass(frozen=True, slots=True)
 class Number:
     """One number of today's. `trend` has a value a day, the last one today's; None where there is
-    none. `leads` are shown large.
+    none. `tell` writes one of them out. Those that lead are shown large.
     """
 
     label: str
     value: str
     note: str
-    trend: tuple[Value, ...]
+    trend: tuple[Value, ...] = ()
+    tell: Callable[[float], str] = "{:,.0f}".format
     leads: bool = False
     warns: bool = False
+
+    @property
+    def told(self) -> list[str]:
+        return ["–" if value is None else self.tell(value) for value in self.trend]
 
     @property
     def bars(self) -> tuple[tuple[int, float], ...]:
@@ -100,7 +105,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The chosen period: `days` up to and with the day of `now`, by hour where it is today alone."""
+    """The chosen period: `days` up to and with that of `now`, by hour where it is today alone."""
 
     days: int
     now: datetime
@@ -226,18 +231,17 @@ def ai_numbers(
     cost = tuple(_sum(day, "cost_micro_usd") / MICRO_USD for day in usage)
     oldest = course.oldest_waiting
     return [
-        Number("Drafts made", f"{made[-1]:,}", _yesterday(made, "{:,.0f}"), made, leads=True),
+        Number("Drafts made", f"{made[-1]:,}", f"yesterday {made[-2]:,}", made, leads=True),
         Number(
             "Waiting now",
             words.counted(waiting),
             f"the oldest for {times.age(oldest, span.now)}" if oldest and waiting else "none",
-            (),
             leads=True,
             warns=bool(oldest and waiting and times.is_late(oldest, span.now)),
         ),
         _rate("Sent unchanged", decisions, ("approved",), _DECISIONS, leads=True),
         _revenue(decisions),
-        Number("Cost", usd(cost[-1]), _yesterday(cost, "${:,.2f}"), cost, leads=True),
+        Number("Cost", usd(cost[-1]), f"yesterday {usd(cost[-2])}", cost, usd, leads=True),
         _rate("Edited first", decisions, ("modified",), _DECISIONS),
         _rate("Rejected", decisions, ("rejected",), _DECISIONS),
         _rate("Sent automatically", decisions, ("automatic",), _DECISIONS),
@@ -256,16 +260,16 @@ def message_number(course: Course, span: Span, *, leads: bool = False) -> Number
     hours = max((span.now.astimezone(UTC) - span.today) / timedelta(hours=1), 1.0)
     trend = (*(count / 24 for count in sent[:-1]), sent[-1] / hours)
     note = f"{sent[-1]:,} sent today"
-    return Number("Messages an hour", f"{trend[-1]:,.1f}", note, trend, leads=leads)
+    return Number("Messages an hour", _tenths(trend[-1]), note, trend, _tenths, leads=leads)
 
 
 def fans_number(waiting: int) -> Number:
     """Fans who wait for an answer, whoever gives it."""
-    return Number("Fans who wait", words.counted(waiting), "for an answer", (), leads=True)
+    return Number("Fans who wait", words.counted(waiting), "for an answer", leads=True)
 
 
-def _yesterday(trend: Sequence[float], form: str) -> str:
-    return f"yesterday {form.format(trend[-2])}"
+def _tenths(value: float) -> str:
+    return f"{value:,.1f}"
 
 
 def _rate(
@@ -283,7 +287,7 @@ def _rate(
     note = f"{part:,} of {whole:,} {of}" if whole else "none today"
     if of == "known" and not any(_sum(day, *wholes) for day in days):
         value, note = UNKNOWN, ""
-    return Number(label, value, note, trend, leads=leads)
+    return Number(label, value, note, trend, percent, leads=leads)
 
 
 def _revenue(days: list[list[DecisionTally]]) -> Number:
@@ -297,7 +301,7 @@ def _revenue(days: list[list[DecisionTally]]) -> Number:
     value = f"${trend[-1] or 0:,.2f}" if known else UNKNOWN
     bought = _sum(days[-1], "bought")
     note = " and ".join(others) or (f"{bought:,} bought" if known else "")
-    return Number("Revenue of AI messages", value, note, trend, leads=True)
+    return Number("Revenue of AI messages", value, note, trend, usd, leads=True)
 
 
 def money_by_currency(tallies: Iterable[DecisionTally]) -> list[str]:
@@ -312,13 +316,13 @@ def money_by_currency(tallies: Iterable[DecisionTally]) -> list[str]:
 def _decision_time(seconds: Mapping[datetime, float], span: Span) -> Number:
     trend = tuple(seconds.get(day) for day in span.trend)
     value = "–" if trend[-1] is None else duration(trend[-1])
-    return Number("Time to decision", value, "half of them within", trend)
+    return Number("Time to decision", value, "or less, for half of them", trend, duration)
 
 
 def _tokens(usage: list[list[UsageTally]], tokens: tuple[int, int] | None) -> Number:
     trend = tuple(_sum(day, "tokens") for day in usage)
     if tokens is None:
-        return Number("Tokens", f"{trend[-1]:,}", _yesterday(trend, "{:,.0f}"), trend)
+        return Number("Tokens", f"{trend[-1]:,}", f"yesterday {trend[-2]:,}", trend)
     used, limit = tokens
     part = share(used, limit)
     return Number(
@@ -378,7 +382,7 @@ def _worth(course: Course, span: Span) -> Chart:
         sums = " and ".join([usd(earned), *others] if earned or not others else others)
         answer = f"AI messages earned {sums} {span.told}; models cost {usd(spent)}."
         if earned and spent:
-            answer += f" That is {usd(earned / spent)} a dollar spent."
+            answer += f" That is {usd(earned / spent)} for each dollar."
         note = "Other currencies are not in the picture." if others else ""
     return Chart(
         key="worth",
@@ -468,12 +472,16 @@ def _outcomes(course: Course, span: Span) -> Chart:
     left = _sum(drafts, "approved", "modified", "automatic")
     answer = f"No draft was made {span.told}."
     if made:
-        answer = (
-            f"Of {words.count(made, 'draft')} {span.told}, {left:,} went out "
-            f"({_sum(drafts, 'modified'):,} edited first), "
-            f"{_sum(drafts, 'rejected'):,} were rejected, {_sum(drafts, 'blocked'):,} stopped by "
-            f"the filter, and {_sum(drafts, 'waiting'):,} still wait."
+        edited = _sum(drafts, "modified")
+        ends = (
+            (left, f"went out ({edited:,} edited first)" if edited else "went out"),
+            (_sum(drafts, "rejected"), "rejected"),
+            (_sum(drafts, "blocked"), "stopped by the filter"),
+            (_sum(drafts, "expired"), "expired"),
+            (_sum(drafts, "waiting"), "waiting"),
         )
+        told_of = ", ".join(f"{count:,} {end}" for count, end in ends if count)
+        answer = f"Of {words.count(made, 'draft')} {span.told}: {told_of}."
     return Chart(
         key="outcomes",
         question="Where do drafts stop?",
@@ -528,7 +536,6 @@ def waits_chart(course: Course, span: Span, *, with_ai: bool) -> Chart:
 
 
 def _waits_answer(messages: list[MessageTally], span: Span, *, with_ai: bool) -> str:
-    unit = "hour" if span.by_hour else "day"
     told_of = []
     for by_hand, what in ((False, "drafted by AI"), (True, "written by people")):
         if not by_hand and not with_ai:
@@ -542,4 +549,5 @@ def _waits_answer(messages: list[MessageTally], span: Span, *, with_ai: bool) ->
             told_of.append(f"{duration(waits[len(waits) // 2])} for messages {what}")
     if not told_of:
         return f"No fan's message was answered {span.told}."
-    return f"On a usual {unit} {span.told}: {', '.join(told_of)}."
+    usual = "In a usual hour" if span.by_hour else "On a usual day"
+    return f"{usual} {span.told}: {', '.join(told_of)}."

@@ -100,6 +100,10 @@ class InboxList:
     older: str | None
     version: str
 
+    @property
+    def tabs(self) -> tuple[tuple[Show, str], ...]:
+        return tuple(SHOWN.items())
+
 
 async def read_list(parts: Parts, desk: Desk, filters: Filters) -> InboxList:
     """The conversations that are asked for; raises NotFound for a foreign creator, or InvalidInput

@@ -1,4 +1,4 @@
-"""Personalities as people see them: fields as text, problems in words, versions with what changed."""
+"""Personalities as people see them: fields as text, problems in words, what versions changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +12,13 @@ from vaultcrm.db.queries import personalities
 from vaultcrm.db.queries.personalities import SavedVersion
 from vaultcrm.domain.errors import InvalidInput, NotFound
 from vaultcrm.domain.generation import GenerationType
-from vaultcrm.domain.personality import Personality
+from vaultcrm.domain.ids import NIL
+from vaultcrm.domain.people import Caller
+from vaultcrm.domain.personality import EmojiStyle, Personality
+from vaultcrm.domain.safety import Category, FindingTier
 from vaultcrm.entrypoints.web import words
 from vaultcrm.entrypoints.web.desk import Desk
+from vaultcrm.pipeline.personality import personality_or_default, voice_bytes
 from vaultcrm.pipeline.personality.differences import (
     FIELDS,
     Difference,
@@ -24,10 +28,10 @@ from vaultcrm.pipeline.personality.differences import (
 )
 from vaultcrm.workflows.change_personality import History, read_history, read_version
 from vaultcrm.workflows.parts import Parts
-from vaultcrm.workflows.try_personality import Trial
+from vaultcrm.workflows.try_personality import Sample, Trial
 
 VERSIONS = 20
-TALKS = 6
+TALKS = 5
 
 LISTS = ("tone_descriptors", "preferred_phrases", "forbidden_words")
 
@@ -93,11 +97,12 @@ class Talks:
 
 @dataclass(frozen=True, slots=True)
 class Editor:
-    """What stands in the fields, over which version, and what is wrong with it."""
+    """What stands in the fields, what is wrong with it, and over which version it was typed."""
 
     creator_id: UUID
     current: Personality
     typed: Mapping[str, str]
+    based_on: int
     versions: Versions
     talks: Talks
     latest: Mapping[UUID, tuple[int, datetime]]
@@ -134,6 +139,7 @@ async def open_editor(
         creator_id=creator_id,
         current=history.current,
         typed=written(history.current),
+        based_on=history.current.version,
         versions=lay_out(history, chosen, first=before is None),
         talks=Talks(found, search, conversation_id),
         latest=latest,
@@ -170,12 +176,13 @@ def clash_of(base: Personality, theirs: SavedVersion, typed: Mapping[str, str]) 
     return Clash(theirs, theirs_changed, both)
 
 
-async def base_of(parts: Parts, desk: Desk, default: Personality, version: int) -> Personality:
-    """The version that somebody edited; 0 is the default, as is one that never was."""
-    if version == 0:
+async def base_of(parts: Parts, caller: Caller, creator_id: UUID, version: int) -> Personality:
+    """The version that somebody edited; the default for version 0, and for one that never was."""
+    default = personality_or_default(None, creator_id)
+    if version == default.version:
         return default
     try:
-        return (await read_version(parts, desk.caller, default.creator_id, version)).voice
+        return (await read_version(parts, caller, creator_id, version)).voice
     except NotFound:
         return default
 
@@ -231,14 +238,27 @@ def problems_of(error: InvalidInput, typed: Mapping[str, str]) -> dict[str, list
 def shown_pieces(one: Difference) -> tuple[Piece, ...]:
     """The pieces of a difference as they are shown: long unchanged text cut, codes in words."""
     if one.field == "emoji_style":
-        return tuple(Piece(words.EMOJI_STYLES[_style(p.text)], p.kind) for p in one.pieces)
+        return tuple(Piece(words.EMOJI_STYLES[EmojiStyle(p.text)], p.kind) for p in one.pieces)
     if one.is_list:
         return one.pieces
     return in_context(one.pieces)
 
 
-def _style(code: str) -> Any:
-    return next(style for style in words.EMOJI_STYLES if style.value == code)
+def size(typed: Mapping[str, str]) -> int:
+    """How many bytes of a prompt the fields take, as the domain counts them."""
+    tone, preferred, forbidden = (tuple(entries(typed[name])) for name in LISTS)
+    style = EmojiStyle.NONE
+    return voice_bytes(
+        Personality(NIL, 0, "", tone, forbidden, preferred, style, typed["system_prompt"])
+    )
+
+
+def may_show(sample: Sample) -> bool:
+    """Whether a sample's text may be read: not what the filter stops, unless for a word of this
+    creator's own list, which is what a trial is there to show.
+    """
+    blocks = [one for one in sample.safety.findings if one.tier is FindingTier.BLOCK]
+    return all(one.category is Category.FORBIDDEN_WORD for one in blocks)
 
 
 def dollars(micro_usd: int) -> str:

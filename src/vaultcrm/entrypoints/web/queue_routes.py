@@ -100,10 +100,13 @@ async def waiting_list(
 
 @router.get("/queue/{generation_id}/state")
 async def state(
-    parts: PartsDep, desk: DeskDep, generation_id: UUID, tab: Tab = Tab.ALL
+    parts: PartsDep, desk: DeskDep, generation_id: UUID, tab: Tab = Tab.ALL, busy: bool = False
 ) -> Response:
-    """What has come between since a draft was opened: the fan, or somebody else."""
-    opened = await open_draft(parts, desk, generation_id)
+    """What has come between since a draft was opened: the fan, or somebody else.
+
+    It is held on only for somebody who is `busy` with it.
+    """
+    opened = await open_draft(parts, desk, generation_id, hold=busy)
     return page("_queue_state.html", desk=desk, tab=tab, opened=opened, attempt=None)
 
 
@@ -112,16 +115,13 @@ async def decide_many(
     request: Request,
     parts: PartsDep,
     session: FormSessionDep,
+    action: Annotated[Literal["approve", "reject", "snooze"], Form()],
     chosen: Annotated[list[UUID], Form(max_length=MOST_AT_ONCE)],
-    action: Annotated[Literal["approve", "reject", "snooze"], Form()] = "reject",
     tab: Annotated[Tab, Form()] = Tab.ALL,
     reject_reason: Annotated[RejectReason, Form()] = RejectReason.OTHER,
     minutes: SnoozeMinutes = 60,
 ) -> Response:
-    """Decide on several drafts. Each is decided by itself: one that fails stops no other.
-
-    A button that names a reason to reject names no action.
-    """
+    """Decide on several drafts. Each is decided by itself: one that fails stops no other."""
     refused: list[str] = []
     desk = await open_desk(parts, session)
     for generation_id in chosen:
@@ -249,7 +249,8 @@ def _decision(
     although_stale: bool,
 ) -> DecisionRequest:
     """What the form asks for; raises InvalidInput for a price or a reason that cannot be read."""
-    if attempt.action is DecisionAction.REJECT and reject_reason is None and not reason.strip():
+    unsaid = reject_reason in {None, RejectReason.OTHER} and not reason.strip()
+    if attempt.action is DecisionAction.REJECT and unsaid:
         raise InvalidInput(FieldProblem("reason", "say in a few words why"))
     modifies = attempt.action is DecisionAction.MODIFY
     return DecisionRequest(

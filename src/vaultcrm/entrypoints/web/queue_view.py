@@ -19,6 +19,7 @@ from vaultcrm.entrypoints.web import words
 from vaultcrm.entrypoints.web.desk import Desk
 from vaultcrm.entrypoints.web.thread import Bubble, bubbles
 from vaultcrm.pipeline.context import engagement_score
+from vaultcrm.workflows.find_draft import too_late
 from vaultcrm.workflows.parts import Parts
 from vaultcrm.workflows.work_queue import claim, release
 
@@ -153,14 +154,17 @@ async def creator_with_ai(parts: Parts, desk: Desk, generation_id: UUID) -> UUID
     return creator_id
 
 
-async def open_draft(parts: Parts, desk: Desk, generation_id: UUID) -> Opened:
-    """Hold a draft and read what is known around it; raises NotFound."""
+async def open_draft(
+    parts: Parts, desk: Desk, generation_id: UUID, *, hold: bool = True
+) -> Opened:
+    """Hold a draft, or only look, and read what is known around it; raises NotFound."""
     creator_id = await creator_with_ai(parts, desk, generation_id)
     conflict = None
-    try:
-        await claim(parts, desk.caller, generation_id)
-    except Conflict as first:
-        conflict = first
+    if hold:
+        try:
+            await claim(parts, desk.caller, generation_id)
+        except Conflict as first:
+            conflict = first
     async with parts.pool.connection() as connection:
         record = await (await generations.get(connection, creator_id, generation_id)).answer()
         if record is None:
@@ -180,6 +184,8 @@ async def open_draft(parts: Parts, desk: Desk, generation_id: UUID) -> Opened:
         newest_first = await thread_sent.answer()
     if situation is None:
         raise NotFound("draft")
+    if not hold and _is_somebody_elses(record, desk):
+        conflict = await too_late(parts, record)
     return Opened(
         record=record,
         situation=situation,
@@ -191,6 +197,14 @@ async def open_draft(parts: Parts, desk: Desk, generation_id: UUID) -> Opened:
         engagement=engagement_score(situation.activity, desk.now),
         conflict=conflict,
     )
+
+
+def _is_somebody_elses(record: GenerationRecord, desk: Desk) -> bool:
+    """Whether it has been decided, or somebody else holds it."""
+    if record.status is not GenerationStatus.QUEUED:
+        return True
+    held = record.claimed_until is not None and record.claimed_until > desk.now
+    return held and record.claimed_by != desk.caller.user_id
 
 
 async def read_still_here(parts: Parts, desk: Desk) -> tuple[StillHere, ...]:

@@ -15,6 +15,7 @@ from vaultcrm.domain.errors import Conflict, InvalidInput, NotFound
 from vaultcrm.domain.people import Person, Role
 from vaultcrm.entrypoints.api.context import PartsDep
 from vaultcrm.entrypoints.api.fields import FreeText
+from vaultcrm.entrypoints.web import words
 from vaultcrm.entrypoints.web.desk import Desk, DeskDep, open_desk
 from vaultcrm.entrypoints.web.pages import page, redirect
 from vaultcrm.entrypoints.web.sessions import FormSessionDep, Session
@@ -98,7 +99,7 @@ async def add_person(
             now=parts.now(),
         )
     except InvalidInput as refused:
-        problems = {problem.field: problem.reason for problem in refused.problems}
+        problems = {each.field: words.sentence(each.reason) for each in refused.problems}
         desk = await open_desk(parts, session)
         return _new_page(desk, _with(typed, problems), HTTPStatus.UNPROCESSABLE_ENTITY)
     except Conflict as taken:
@@ -156,9 +157,12 @@ async def make_link(parts: PartsDep, session: FormSessionDep, user_id: UUID) -> 
 
 @router.post("/team/{user_id}/sign-out")
 async def end_access(parts: PartsDep, session: FormSessionDep, user_id: UUID) -> Response:
-    """End their sessions and links; one's own session with them."""
+    """End their sessions and links."""
     require_role(session.caller, Role.ADMIN)
-    await manage_team.end_access(parts.pool, session.caller, user_id, parts.now())
+    try:
+        await manage_team.end_access(parts.pool, session.caller, user_id, parts.now())
+    except Conflict as refused:
+        return await _refused(parts, session, user_id, Typed(problems={"sign_in": str(refused)}))
     return redirect(f"/team/{user_id}", done="ended")
 
 
@@ -166,7 +170,10 @@ async def end_access(parts: PartsDep, session: FormSessionDep, user_id: UUID) ->
 async def remove_password(parts: PartsDep, session: FormSessionDep, user_id: UUID) -> Response:
     """Take a forgotten password away."""
     require_role(session.caller, Role.ADMIN)
-    await manage_team.remove_password(parts.pool, session.caller, user_id, parts.now())
+    try:
+        await manage_team.remove_password(parts.pool, session.caller, user_id, parts.now())
+    except Conflict as refused:
+        return await _refused(parts, session, user_id, Typed(problems={"sign_in": str(refused)}))
     return redirect(f"/team/{user_id}", done="password")
 
 

@@ -57,6 +57,12 @@ def hour(moment: datetime, now: datetime) -> str:
     return f"{moment.astimezone(now.tzinfo):%H:%M}"
 
 
+def left(until: datetime, now: datetime) -> str:
+    """How long from now, as a countdown has it: `4:31`."""
+    seconds = max(0, int((until - now).total_seconds()))
+    return f"{seconds // 60}:{seconds % 60:02}"
+
+
 def exact(moment: datetime) -> str:
     """`2026-11-18 21:14:05 UTC`."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

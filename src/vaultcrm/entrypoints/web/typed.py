@@ -6,7 +6,7 @@ from vaultcrm.domain.errors import FieldProblem, InvalidInput
 from vaultcrm.domain.money import Money, minor_per_major
 
 MOST_MEDIA = 20
-_PRICE = re.compile(r"\d{1,7}(?:[.,]\d{1,3})?")
+_PRICE = re.compile(r"\d{1,7}(?:[.,]\d{1,3})?", re.ASCII)
 _MEDIA_ID = re.compile(r"[\w.:/=+-]{1,200}")
 
 

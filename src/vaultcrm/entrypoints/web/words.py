@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from vaultcrm.db.queries.cards import MOST_COUNTED
+from vaultcrm.domain.alerts import AlertKind, Severity
 from vaultcrm.domain.approval import ApprovalReason, RejectReason
 from vaultcrm.domain.audit import AuditAction
 from vaultcrm.domain.conversation import Author, Care, Mode
@@ -189,6 +190,16 @@ ACTIONS: Mapping[AuditAction, str] = {
     AuditAction.ALERT_ACKNOWLEDGED: "acknowledged an alert",
 }
 
+ALERTS: Mapping[AlertKind, str] = {
+    AlertKind.UNKNOWN_MODEL: "The price of a model is not known",
+    AlertKind.CHANNEL_PAUSED: "Sending over a channel is paused",
+    AlertKind.MESSAGE_DIFFERS: "A message differed from what was decided",
+    AlertKind.MESSAGE_UNCERTAIN: "A message may not have reached the fan",
+}
+"""What has happened. What to do about it stands in the alert's own message."""
+
+SEVERITIES: Mapping[Severity, str] = {Severity.CRITICAL: "Severe", Severity.WARNING: "Warning"}
+
 STAGES: Mapping[RolloutStage, str] = {
     RolloutStage.ONE_CREATOR: "1 · one creator, people approve everything",
     RolloutStage.MANUAL_APPROVAL: "2 · all creators, people approve everything",
@@ -230,7 +241,10 @@ DONE: Mapping[str, str] = {
     "disclosed": "Noted that the fan was told that AI helps to write.",
     "mode": "Changed what AI does in this conversation.",
     "flag": "The flag is changed, from the next draft on.",
+    "ai_off": "AI is off for everybody. Drafts that wait are kept and out of sight.",
+    "ai_on": "AI is on again, except for creators who have it off themselves.",
     "drafted": "The draft is below.",
+    "written": "On its way.",
 }
 """What a page says after a form has done its work."""
 
@@ -244,6 +258,12 @@ REJECT_REASONS: Mapping[RejectReason, str] = {
     RejectReason.NOT_NOW: "Not now",
     RejectReason.OTHER: "Another reason",
 }
+
+
+def rejection(reason: str) -> str:
+    """Why a draft was rejected: a reason of ours in words, or what somebody wrote."""
+    return REJECT_REASONS[RejectReason(reason)] if reason in set(RejectReason) else reason
+
 
 SNOOZES: Mapping[int, str] = {15: "15 minutes", 60: "1 hour", 240: "4 hours", 1440: "a day"}
 """For how many minutes a draft can be put off with one press."""
@@ -334,7 +354,7 @@ def stale(fan_name: str) -> str:
 def conflict(error: Conflict, now: datetime) -> str:
     """Who came first, with what and when."""
     if error.status == "claimed":
-        until = f" until {times.clock(error.decided_at, now)} UTC" if error.decided_at else ""
+        until = f" until {times.clock(error.decided_at, now)}" if error.decided_at else ""
         return f"Being reviewed by {error.decided_by or 'somebody else'}{until}."
     if error.status not in set(GenerationStatus):
         return str(error)
@@ -357,6 +377,11 @@ def decided_many(action: str, succeeded: int, refused: Sequence[str]) -> str:
 def problems(error: InvalidInput) -> list[str]:
     """Each thing that is wrong with a form, field first."""
     return [f"{_FIELDS.get(p.field, p.field)}: {p.reason}" for p in error.problems]
+
+
+def sentence(phrase: str) -> str:
+    """A phrase as it stands by itself: with a capital."""
+    return phrase[:1].upper() + phrase[1:]
 
 
 def flag_value(value: Any) -> str:

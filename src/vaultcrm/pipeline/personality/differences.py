@@ -19,9 +19,11 @@ FIELDS = (
 """The fields of a `Personality` that people write, in the order in which they are shown."""
 
 CONTEXT = 60
-"""So many characters of an unchanged stretch are kept on the side of a change."""
+"""At most so many characters of a long unchanged stretch are kept on the side of a change."""
 
-_WORD = re.compile(r"\S+\s*|\s+")
+_WORD = re.compile(r"\S+|\s+")
+_HEAD = re.compile(r"\s*\S*$")
+_TAIL = re.compile(r"^\S*\s*")
 
 
 class Kind(StrEnum):
@@ -56,11 +58,11 @@ def differences(before: Personality, after: Personality) -> tuple[Difference, ..
             continue
         is_list = isinstance(old, tuple)
         if is_list:
-            pieces = _pieces(old, new, glue=None)
+            pieces = _entry_pieces(old, new)
         elif name == "emoji_style":
             pieces = (Piece(old, Kind.TAKEN), Piece(new, Kind.ADDED))
         else:
-            pieces = _pieces(_WORD.findall(old), _WORD.findall(new), glue="")
+            pieces = _word_pieces(_WORD.findall(old), _WORD.findall(new))
         found.append(Difference(name, is_list, pieces))
     return tuple(found)
 
@@ -76,10 +78,12 @@ def in_context(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
 
 def _cut(piece: Piece, *, begins: bool, ends: bool) -> Piece:
     """An unchanged stretch; one that begins or ends the text has a change on its other side."""
-    head = "" if begins else piece.text[:CONTEXT]
-    tail = "" if ends else piece.text[-CONTEXT:]
-    if len(piece.text) <= len(head) + len(tail) + CONTEXT:
+    text = piece.text
+    if len(text) <= 3 * CONTEXT:
         return piece
+    # Whole words are kept, unless one alone is longer than what is kept.
+    head = "" if begins else _HEAD.sub("", text[:CONTEXT]) or text[:CONTEXT]
+    tail = "" if ends else _TAIL.sub("", text[-CONTEXT:]) or text[-CONTEXT:]
     return replace(piece, text=f"{head}…{tail}")
 
 
@@ -93,18 +97,43 @@ def rebase(
     return {name: newest[name] if text == base[name] else text for name, text in typed.items()}
 
 
-def _pieces(old: Sequence[str], new: Sequence[str], *, glue: str | None) -> tuple[Piece, ...]:
-    """How one sequence becomes the other; with `glue`, neighbours of one kind are one piece."""
+def _entry_pieces(old: Sequence[str], new: Sequence[str]) -> tuple[Piece, ...]:
+    """How one list becomes the other, entry by entry."""
     pieces: list[Piece] = []
-    for _, old_start, old_end, new_start, new_end in SequenceMatcher(
-        None, old, new, autojunk=False
-    ).get_opcodes():
-        taken, added = old[old_start:old_end], new[new_start:new_end]
+    for taken, added in _runs(old, new):
         if taken == added:
-            runs = [(Kind.SAME, taken)]
+            pieces += [Piece(entry, Kind.SAME) for entry in taken]
         else:
-            runs = [(Kind.TAKEN, taken), (Kind.ADDED, added)]
-        for kind, items in runs:
-            joined = items if glue is None else [glue.join(items)] if items else []
-            pieces += [Piece(item, kind) for item in joined]
+            pieces += [Piece(entry, Kind.TAKEN) for entry in taken]
+            pieces += [Piece(entry, Kind.ADDED) for entry in added]
     return tuple(pieces)
+
+
+def _word_pieces(old: Sequence[str], new: Sequence[str]) -> tuple[Piece, ...]:
+    """How one text becomes the other. Spaces alone keep no two changes apart: a phrase for a
+    phrase is easier to read than a word for each word.
+    """
+    runs = [("".join(taken), "".join(added)) for taken, added in _runs(old, new)]
+    joined: list[tuple[str, str]] = []
+    for index, (taken, added) in enumerate(runs):
+        changed = taken != added
+        between = 0 < index < len(runs) - 1 and not taken.strip()
+        before = bool(joined) and joined[-1][0] != joined[-1][1]
+        if before and (changed or between):
+            joined[-1] = (joined[-1][0] + taken, joined[-1][1] + added)
+        else:
+            joined.append((taken, added))
+    pieces: list[Piece] = []
+    for taken, added in joined:
+        if taken == added:
+            pieces.append(Piece(taken, Kind.SAME))
+        else:
+            pieces += [Piece(taken, Kind.TAKEN)] if taken else []
+            pieces += [Piece(added, Kind.ADDED)] if added else []
+    return tuple(pieces)
+
+
+def _runs(old: Sequence[str], new: Sequence[str]) -> list[tuple[Sequence[str], Sequence[str]]]:
+    """Stretches of one sequence and what they are in the other, in their order."""
+    codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return [(old[start:end], new[at:to]) for _, start, end, at, to in codes]

@@ -1,8 +1,9 @@
 """Finding a conversation among a hundred thousand: who waits, who is there, and by whose name.
 
-`fans.names` holds the words of name and handle, in small letters and without signs, for searching
-by how a word begins. The lists of the inbox are sorted by the latest message, or by when the
-conversation was opened where nothing has been said yet, so that no row is without a place.
+`fans_by_name` holds the words of name and handle, in small letters and without signs, for searching
+by how a word begins; `vaultcrm.db.queries.inbox` asks in the same words. The lists of the inbox are
+sorted by the latest message, or by when the conversation was opened where nothing has been said
+yet, so that no row is without a place.
 """
 
 from alembic import op
@@ -13,12 +14,11 @@ branch_labels = None
 depends_on = None
 
 NAMES = r"""
-ALTER TABLE fans ADD COLUMN names tsvector NOT NULL GENERATED ALWAYS AS (
+CREATE INDEX fans_by_name ON fans USING gin (
     to_tsvector('simple', translate(display_name || ' ' || handle,
                                     '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~',
                                     '                                '))
-) STORED;
-CREATE INDEX fans_by_name ON fans USING gin (names);
+);
 CREATE INDEX fans_by_seen ON fans (creator_id, last_seen_at) WHERE last_seen_at IS NOT NULL;
 CREATE INDEX fans_of_high_tiers ON fans (creator_id, tier) WHERE tier IN ('whale', 'high');
 """
@@ -57,6 +57,6 @@ def downgrade() -> None:
         DROP INDEX conversations_by_latest;
         DROP INDEX fans_of_high_tiers;
         DROP INDEX fans_by_seen;
-        ALTER TABLE fans DROP COLUMN names;
+        DROP INDEX fans_by_name;
         """
     )

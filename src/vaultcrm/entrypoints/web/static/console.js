@@ -50,6 +50,9 @@
       press(element);
     } else if (key === "Escape" && isField(event.target)) {
       event.target.blur();
+    } else if (key === "?" && !dialog()) {
+      event.preventDefault();
+      showKeys();
     } else if (!dialog() && step(key)) {
       event.preventDefault();
     } else if (LEADS.has(key)) {
@@ -165,6 +168,11 @@
     if (event.target.id !== "palette-search") return;
     listActions(event.target.value);
     choose(options()[0]);
+  });
+
+  document.addEventListener("htmx:after:swap", () => {
+    if (palette().open && !options().some((one) => one.getAttribute("aria-selected") === "true"))
+      choose(options()[0]);
   });
 
   document.addEventListener("keydown", (event) => {

@@ -42,7 +42,7 @@
   const draw = (place) => {
     const chart = JSON.parse(place.dataset.chart);
     const section = place.closest(".chart");
-    const shown = [...section.querySelectorAll("[data-line]")];
+    const shown = [...section.querySelectorAll("[data-total]")];
     // A series that is empty throughout has no line in the legend, and none in the picture.
     const kept = chart.values.map((line, at) => at).filter((at) => chart.values[at].some(Boolean));
     const values = kept.map((at) => chart.values[at]);
@@ -53,7 +53,6 @@
     // What reaches highest is drawn first, and what lies within it over it.
     const order = chart.shape === "stacked" ? values.map((_, at) => values.length - 1 - at) : values.map((_, at) => at);
     const tell = UNITS[chart.unit];
-    const totals = shown.map((one) => one.textContent);
     const moment = section.querySelector(".moment");
     const axis = { stroke: soft, font: `11px ${fontFamily}`, ticks: { show: false } };
 
@@ -61,7 +60,7 @@
       moment.textContent = at == null ? "" : chart.moments[at];
       shown.forEach((one, which) => {
         const value = at == null ? null : values[which][at];
-        one.textContent = at == null ? totals[which] : value == null ? "–" : tell(value);
+        one.textContent = at == null ? one.dataset.total : value == null ? "–" : tell(value);
       });
     };
 
@@ -79,6 +78,7 @@
         axes: [
           {
             ...axis,
+            size: 28,
             grid: { show: false },
             incrs: [1, 2, 3, 7, 14, 30],
             space: 56,
@@ -125,7 +125,7 @@
   new MutationObserver(drawAll).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
   document.addEventListener("htmx:after:swap", (event) => {
-    if (document.getElementById("day")) drawAll();
+    if (event.detail.ctx.target?.id === "day") drawAll();
   });
   drawAll();
 })();

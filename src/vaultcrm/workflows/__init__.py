@@ -15,6 +15,7 @@
 | `record_outcome`       | attach what a message did to the generation that caused it          |
 | `import_conversations` | one line a conversation, bad lines reported, twice changes nothing  |
 | `change_personality`   | check, save the next version                                        |
+| `try_personality`      | open, draft with both voices, filter, count; nothing is saved       |
 
 I/O happens here and below, at the edges of each function; no transaction and no connection is
 held while a language model or a platform is called.

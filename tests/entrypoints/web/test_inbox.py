@@ -203,7 +203,7 @@ async def test_the_list_keeps_its_place_beside_an_open_conversation(app: Running
     page = await jo.open((await jo.open("/inbox?tier=whale")).link("Ben"))
 
     assert named(page) == ["Ben"]
-    current = [given["id"] for _, given in page.elements if given.get("aria-current") == "true"]
+    current = [given.get("id") for _, given in page.elements if given.get("aria-current") == "true"]
     assert f"c-{ben.conversation_id}" in current
 
 

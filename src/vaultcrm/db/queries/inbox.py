@@ -96,16 +96,18 @@ _BRANCH = """
      LIMIT {limit})
 """
 _FANS = " JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id"
-# In the words of the index. Signs part words, so that a handle's parts are words too. OFFSET 0 has
-# fans found before conversations: how many begin so cannot be guessed, and walking past all
-# conversations to find that there are none takes seconds.
-_FOUND_FANS = r"""
-     JOIN (SELECT f.id, f.tier, f.last_seen_at FROM fans f
-           WHERE f.creator_id = %(creator_{number})s
-             AND to_tsvector('simple', translate(f.display_name || ' ' || f.handle,
+# In the words of the index. Signs part words, so that a handle's parts are words too.
+NAMED = r"""to_tsvector('simple', translate(f.display_name || ' ' || f.handle,
                                         '!"#$%%&''()*+,-./:;<=>?@[\]^_`{|}~',
                                         '                                '))
-                 @@ to_tsquery('simple', %(search)s)
+                 @@ to_tsquery('simple', %(search)s)"""
+"""Whether a fan `f` is called as `search_query` says."""
+# OFFSET 0 has fans found before conversations: how many begin so cannot be guessed, and walking
+# past all conversations to find that there are none takes seconds.
+_FOUND_FANS = f"""
+     JOIN (SELECT f.id, f.tier, f.last_seen_at FROM fans f
+           WHERE f.creator_id = %(creator_{{number}})s
+             AND {NAMED}
            OFFSET 0) f ON f.id = c.fan_id"""
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Pending, Record, Rows, records, send
+from vaultcrm.db.queries.inbox import NAMED, search_query
 from vaultcrm.domain.generation import GenerationType
 from vaultcrm.domain.ids import new_id
 from vaultcrm.domain.money import Money
@@ -98,7 +99,7 @@ KNOWN_TEMPLATES = """
     SELECT id FROM ai_message_templates
     WHERE creator_id = %(creator_id)s AND id = ANY(%(ids)s) AND archived_at IS NULL
 """
-NAMED = """
+OF_THAT_NAME = """
     SELECT id, archived_at FROM ai_message_templates
     WHERE creator_id = %(creator_id)s AND name = %(name)s
 """
@@ -246,7 +247,7 @@ async def template_named(
 ) -> Pending[list[Record]]:
     """The template of that name, archived or not: its id and when it was archived."""
     params = {"creator_id": creator_id, "name": name}
-    return await send(connection, NAMED, params, records("id", "archived_at"))
+    return await send(connection, OF_THAT_NAME, params, records("id", "archived_at"))
 
 
 async def languages_of(connection: Connection, creator_ids: list[UUID]) -> Pending[tuple[str, ...]]:
@@ -287,7 +288,6 @@ class FilledFor:
     channel: str
 
 
-# The last purchase is looked for among the last 200 messages, however long the conversation is.
 _FILLED_FOR = """
     SELECT c.creator_id, c.id, f.display_name, cr.display_name, bought.price_minor,
            bought.currency, bought.purchased_at, c.last_fan_message_at, f.currency, c.channel
@@ -295,12 +295,9 @@ _FILLED_FOR = """
     JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
     JOIN creators cr ON cr.id = c.creator_id
     LEFT JOIN LATERAL (
-        SELECT m.price_minor, m.currency, m.purchased_at
-        FROM (SELECT x.price_minor, x.currency, x.purchased_at FROM messages x
-              WHERE x.creator_id = c.creator_id AND x.conversation_id = c.id
-              ORDER BY x.sent_at DESC, x.id DESC
-              LIMIT 200) m
-        WHERE m.purchased_at IS NOT NULL
+        SELECT m.price_minor, m.currency, m.purchased_at FROM messages m
+        WHERE m.creator_id = c.creator_id AND m.conversation_id = c.id
+          AND m.purchased_at IS NOT NULL
         ORDER BY m.purchased_at DESC
         LIMIT 1
     ) bought ON true
@@ -310,7 +307,7 @@ FILLED_FOR = f"""{_FILLED_FOR}
 """
 FILLED_FOR_LATEST = f"""{_FILLED_FOR}
     WHERE c.creator_id = %(creator_id)s
-    ORDER BY c.last_message_at DESC NULLS LAST, c.id DESC
+    ORDER BY COALESCE(c.last_message_at, c.created_at) DESC, c.id DESC
     LIMIT 1
 """
 
@@ -373,27 +370,35 @@ async def currency_of(connection: Connection, creator_id: UUID) -> Pending[str]:
     return await send(connection, CURRENCIES, params, lambda rows: str(rows[0][1]))
 
 
-_FANS = """
+_LATEST = "COALESCE(c.last_message_at, c.created_at) DESC, c.id DESC"
+RECENT_FANS = f"""
     SELECT c.id AS conversation_id, f.display_name, f.handle
     FROM conversations c JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
-    WHERE c.creator_id = %(creator_id)s {wanted}
-    ORDER BY c.last_message_at DESC NULLS LAST, c.id DESC
+    WHERE c.creator_id = %(creator_id)s
+    ORDER BY {_LATEST}
     LIMIT %(limit)s
 """
-RECENT_FANS = _FANS.format(wanted="")
-FANS_NAMED = _FANS.format(
-    wanted="""
-      AND (strpos(lower(f.display_name), lower(%(search)s)) > 0
-           OR strpos(lower(f.handle), lower(%(search)s)) > 0)"""
-)
+# Fans are found before their conversations, for the reason that the inbox gives.
+FANS_NAMED = f"""
+    SELECT c.id AS conversation_id, f.display_name, f.handle
+    FROM (SELECT f.id, f.display_name, f.handle FROM fans f
+          WHERE f.creator_id = %(creator_id)s AND {NAMED}
+          OFFSET 0) f
+    JOIN conversations c ON c.creator_id = %(creator_id)s AND c.fan_id = f.id
+    ORDER BY {_LATEST}
+    LIMIT %(limit)s
+"""
 
 
 async def fans_to_preview(
     connection: Connection, creator_id: UUID, search: str, limit: int
 ) -> Pending[list[Record]]:
-    """Conversations with the names of their fans, the latest message first."""
-    params = {"creator_id": creator_id, "search": search, "limit": limit}
-    statement = FANS_NAMED if search else RECENT_FANS
+    """Conversations with the names of their fans, the latest message first. Each word of the
+    search begins a word of the name or the handle; without a word, all fans are meant.
+    """
+    words = search_query(search)
+    params = {"creator_id": creator_id, "search": words, "limit": limit}
+    statement = FANS_NAMED if words else RECENT_FANS
     return await send(
         connection, statement, params, records("conversation_id", "display_name", "handle")
     )

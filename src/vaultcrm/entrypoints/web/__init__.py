@@ -8,7 +8,9 @@
 | `team_routes`        | who may sign in and what they may do, for admins                |
 | `queue_routes`       | the approval queue                                              |
 | `inbox_routes`       | the list of conversations, and one conversation                 |
-| `control_routes`     | flags and the audit log                                         |
+| `dashboard_routes`   | the day's numbers and charts, which `figures` makes             |
+| `alert_routes`       | alerts, and those that stand on every page                      |
+| `control_routes`     | flags, limits in use and the audit log                          |
 | `errors`             | error pages                                                     |
 | `sessions`           | who is signed in, and whether a form came from one of our pages |
 | `desk`               | what every page knows: creators, flags, counts                  |

@@ -343,16 +343,17 @@ async def take_care(
     session: FormSessionDep,
     conversation_id: UUID,
     shown: ShownDep,
-    care: Annotated[Care | Literal[""], Form()],
+    care: Annotated[Care | Literal["none"], Form()],
     reason: Annotated[FreeText, Form()] = "",
 ) -> Response:
-    """Stop selling and automation here, or, with an empty `care`, let them go on."""
+    """Stop selling and automation here, or, with `none`, let them go on."""
     row = await find_conversation(parts, session.caller, conversation_id)
-    told = "Selling and automatic sending are stopped here." if care else "They go on here."
+    stops = None if care == "none" else care
+    told = "Selling and automatic sending are stopped here." if stops else "Selling can go on here."
     try:
         async with parts.transaction() as connection:
             tending = Tending(connection, session.caller, row["creator_id"], parts.now())
-            await change_care(tending, conversation_id, care or None, _reason(reason))
+            await change_care(tending, conversation_id, stops, _reason(reason))
         happened = Happened(said=told)
     except InvalidInput as refused:
         status = HTTPStatus.UNPROCESSABLE_ENTITY

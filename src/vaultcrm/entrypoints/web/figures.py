@@ -211,6 +211,10 @@ def _sum(tallies: Iterable[Any], *names: str) -> int:
     return sum(getattr(tally, name) for tally in tallies for name in names)
 
 
+def _summed(name: str) -> Callable[[list[Any]], Value]:
+    return lambda tallies: _sum(tallies, name)
+
+
 _DECISIONS = ("approved", "modified", "rejected", "automatic")
 
 
@@ -494,7 +498,7 @@ def _outcomes(course: Course, span: Span) -> Chart:
             Line(
                 label,
                 ink,
-                _series(span, drafts, _AT, lambda some, name=name: _sum(some, name)),  # type: ignore[misc]
+                _series(span, drafts, _AT, _summed(name)),
                 f"{_sum(drafts, name):,}",
             )
             for name, label, ink in _OUTCOMES

@@ -19,7 +19,7 @@ from vaultcrm.domain.errors import Conflict, FieldProblem, InvalidInput, NotFoun
 from vaultcrm.domain.generation import GenerationType
 from vaultcrm.domain.template import VARIABLES, place_of
 from vaultcrm.entrypoints.api.context import PartsDep
-from vaultcrm.entrypoints.api.fields import FreeText
+from vaultcrm.entrypoints.api.fields import EARLIEST, FreeText
 from vaultcrm.entrypoints.api.paging import decode_cursor, encode_cursor, moment
 from vaultcrm.entrypoints.web.desk import Desk, DeskDep, open_desk
 from vaultcrm.entrypoints.web.pages import asked_by_htmx, page, redirect
@@ -94,10 +94,20 @@ TypedDep = Annotated[Typed, Depends(typed_in)]
 
 @router.get("/templates")
 async def all_templates(
-    request: Request, parts: PartsDep, desk: DeskDep, wanted: WantedDep, cursor: str | None = None
+    request: Request,
+    parts: PartsDep,
+    desk: DeskDep,
+    wanted: WantedDep,
+    cursor: str | None = None,
+    opened: Annotated[str, Query(alias="open")] = "",
 ) -> Response:
-    """The list, and beside it what a template is."""
-    return await _show(request, parts, desk, wanted, None, cursor=cursor)
+    """The list, and beside it the template that was open when it was narrowed."""
+    template_id = _id_or_none(opened)
+    editor = None
+    if template_id is not None:
+        async with parts.pool.connection() as connection:
+            editor = await open_template(connection, desk, template_id)
+    return await _show(request, parts, desk, wanted, editor, cursor=cursor)
 
 
 @router.get("/templates/new")
@@ -364,10 +374,11 @@ async def _show(
 
 
 def _moment(seen: str) -> datetime:
+    """When the form's template was last changed; for what no form of ours tells, never."""
     try:
         return moment(seen)
     except ValueError:
-        raise InvalidInput(FieldProblem("seen", "is not a time")) from None
+        return EARLIEST
 
 
 def _id_or_none(text: str) -> UUID | None:

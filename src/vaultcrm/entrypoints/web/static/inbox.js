@@ -151,6 +151,17 @@
     if (event.target.closest?.("[data-stop]")) stop();
   });
 
+  // What has been opened is what somebody wants to write in.
+  document.addEventListener(
+    "toggle",
+    (event) => {
+      const opened = event.target.matches("#drafting .more-act, #offer, #care") && event.target.open;
+      if (!opened || document.activeElement?.matches("textarea, input")) return;
+      event.target.querySelector("textarea, input:not([type=hidden])")?.focus();
+    },
+    true,
+  );
+
   // Nobody who edits a draft shall have the form taken away by something that happens elsewhere.
   document.addEventListener("htmx:before:swap", (event) => {
     const { ctx, tasks } = event.detail;

@@ -1,5 +1,6 @@
 """Drafting: everything of one draft is saved, or nothing, and what was used is always counted."""
 
+from itertools import pairwise
 from uuid import UUID
 
 import psycopg
@@ -114,3 +115,31 @@ async def test_what_the_model_is_asked_names_neither_the_fan_nor_any_id(
     assert hashed not in {talk.fan_id, "tom88"}
     for known in (talk.fan_id, talk.creator_id, talk.conversation_id):
         assert known not in str(request.body)
+
+
+async def test_a_watched_draft_is_told_as_it_grows_and_is_the_same_draft(
+    claude: RunningApp, llm: LlmStub
+) -> None:
+    admin = await sign_in(claude, Role.ADMIN)
+    talk = await conversation(admin)
+    wanted = GenerateRequest(
+        UUID(talk.creator_id), UUID(talk.conversation_id), GenerationType.REPLY
+    )
+    told: list[str] = []
+    llm.script([Reply(candidates=WARM), Reply(candidates=WARM)])
+
+    watched = await generate_message(claude.parts, SYSTEM, wanted, watcher=told.append)
+    plain = await generate_message(claude.parts, SYSTEM, wanted)
+
+    assert told[-1] == WARM[0]["message"]
+    assert all(later.startswith(earlier) for earlier, later in pairwise(told))
+    assert (watched.message, watched.confidence, watched.approval_reasons) == (
+        plain.message,
+        plain.confidence,
+        plain.approval_reasons,
+    )
+    assert [request.body.get("stream", False) for request in llm.requests] == [True, False]
+    [used] = await rows(
+        claude, "SELECT sum(input_tokens + output_tokens + cached_tokens) AS n FROM usage"
+    )
+    assert (await counters(claude))["tokens_per_day", "all"] == used["n"]

@@ -110,8 +110,8 @@ def test_three_creators_have_twenty_fans_each(world: DemoWorld) -> None:
     assert len({key(conversation) for conversation in world.conversations}) == 60
 
 
-def test_there_are_about_three_thousand_messages(world: DemoWorld) -> None:
-    assert 2_500 <= sum(len(c["messages"]) for c in world.conversations) <= 3_500
+def test_there_are_about_four_thousand_messages(world: DemoWorld) -> None:
+    assert 3_500 <= sum(len(c["messages"]) for c in world.conversations) <= 4_500
 
 
 def test_active_conversations_are_long_and_the_others_short(world: DemoWorld) -> None:

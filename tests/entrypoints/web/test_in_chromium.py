@@ -1,68 +1,21 @@
 """The console in a real browser, over a real socket, as people use it."""
 
-import asyncio
-import shutil
-import socket
-import threading
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import httpx2
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.support.app import RunningApp, running_app
-from tests.support.fixtures import settings
+from tests.support.app import RunningApp
+from tests.support.chromium import chromium, complaints_of, stage
 from tests.support.world import conversation, rows, sign_in
 from vaultcrm.domain.people import Role
-from vaultcrm.entrypoints.asgi import create_app
-from vaultcrm.settings import Settings
-from vaultcrm.workflows.manage_people import sign_in_link
 
-T = TypeVar("T")
-
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+__all__ = ["chromium"]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("there is no chromium on this machine: bash .ci/system-packages installs it")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def served(wanted: Settings, listener: socket.socket) -> Iterator[None]:
-    """The application behind a socket for as long as the block runs."""
-    config = uvicorn.Config(create_app(wanted), log_level="warning", lifespan="on")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
-async def fill(running: RunningApp) -> str:
-    """Two waiting drafts; the link that signs their chatter in."""
+async def fill(running: RunningApp) -> None:
+    """Two waiting drafts, and a chatter."""
     mary = await sign_in(running, Role.MANAGER, name="Mary")
     await sign_in(running, Role.CHATTER, name="Jo")
     for number, fan in enumerate(("<b>Tom</b>", "عبد الرحمن")):
@@ -83,65 +36,41 @@ async def fill(running: RunningApp) -> str:
             },
         )
         await mary.made("/api/ai/generate", talk.asks("welcome"))
-    parts = running.parts
-    return await sign_in_link(parts.pool, parts.settings, "jo@example.com", parts.now())
-
-
-def beside(work: Callable[[], Coroutine[None, None, T]]) -> T:
-    """Run something in another thread, as Playwright keeps an event loop of its own in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(work())).result()
-
-
-def complaints_of(page: Page) -> list[str]:
-    """What the browser's console and its errors will say from now on."""
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    return said
 
 
 @pytest.mark.parametrize("width", [1440, 390])
 def test_a_chatter_signs_in_approves_one_draft_edits_another_and_both_are_gone(
     database_url: str, home: Path, chromium: Browser, width: int
 ) -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
-    base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    wanted = settings(database_url, home, vaultcrm_base_url=base)
+    size = {"width": width, "height": 844}
+    with stage(database_url, home) as on_stage:
+        on_stage.beside(fill)
+        with on_stage.person("Jo", chromium, viewport=size) as page:
+            complaints = complaints_of(page)
+            page.goto(f"{on_stage.base}/")
+            draft = page.get_by_role("article", name="Draft")
+            draft.get_by_role("paragraph").get_by_text("Welcome, <b>Tom</b>!").wait_for()
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            page.get_by_role("button", name="Approve and next").click()
 
-    async def prepare() -> str:
-        async with running_app(wanted) as running:
-            return await fill(running)
+            page.get_by_role("status").get_by_text("Approved.").wait_for()
+            draft.get_by_role("paragraph").get_by_text("Welcome, عبد الرحمن!").wait_for()
+            assert not page.get_by_role("button", name="Approve my version and next").is_visible()
+            draft.locator("summary", has_text="Edit").click()
+            assert not page.get_by_role("button", name="Approve and next").is_visible()
+            page.get_by_label("Message").fill("Welcome,\nso good to have you!")
+            page.get_by_role("button", name="Approve my version and next").click()
 
-    link = beside(prepare)
-    with served(wanted, listener), chromium.new_context() as context:
-        page = context.new_page()
-        page.set_viewport_size({"width": width, "height": 844})
-        complaints = complaints_of(page)
+            page.get_by_role("heading", name="Nothing waits for you").wait_for()
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert complaints == []
 
-        page.goto(link)
-        draft = page.get_by_role("article", name="Draft")
-        draft.get_by_role("paragraph").get_by_text("Welcome, <b>Tom</b>!").wait_for()
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        page.get_by_role("button", name="Approve and next").click()
-
-        page.get_by_role("status").get_by_text("Approved.").wait_for()
-        draft.get_by_role("paragraph").get_by_text("Welcome, عبد الرحمن!").wait_for()
-        assert not page.get_by_role("button", name="Approve my version and next").is_visible()
-        draft.get_by_text("Edit", exact=True).click()
-        assert not page.get_by_role("button", name="Approve and next").is_visible()
-        page.get_by_label("Message").fill("Welcome,\nso good to have you!")
-        page.get_by_role("button", name="Approve my version and next").click()
-
-        page.get_by_role("heading", name="Nothing waits for you").wait_for()
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert complaints == []
-
-    async def sent() -> list[str]:
-        async with running_app(wanted) as running:
+        async def sent(running: RunningApp) -> list[str]:
             return [row["text"] for row in await rows(running, "SELECT text FROM outbox")]
 
-    assert sorted(beside(sent)) == [
+        texts = on_stage.beside(sent)
+
+    assert sorted(texts) == [
         "Welcome,\nso good to have you!",
         "Welcome, <b>Tom</b>!",
     ]
@@ -151,12 +80,8 @@ def test_the_console_needs_no_other_address(
     database_url: str, home: Path, chromium: Browser
 ) -> None:
     """Whatever the first page asks for comes from the server itself, and all of it is there."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    with (
-        served(settings(database_url, home, vaultcrm_base_url=base), listener),
-        chromium.new_context() as context,
-    ):
+    with stage(database_url, home) as on_stage, chromium.new_context() as context:
+        base = on_stage.base
         page = context.new_page()
         asked: list[tuple[str, int]] = []
         page.on("response", lambda response: asked.append((response.url, response.status)))

@@ -18,11 +18,12 @@ def filled(on_stage: Stage) -> None:
     async def fill(running: RunningApp) -> None:
         mary = await sign_in(running, Role.MANAGER, name="Mary")
         await sign_in(running, Role.CHATTER, name="Jo")
-        for fan in ("ann", "ben", "cem"):
-            talk = await conversation(mary, fan=fan, said=[f"I am {fan}"])
+        talks = [
+            await conversation(mary, fan=fan, said=[f"I am {fan}"]) for fan in ("ann", "ben", "cem")
+        ]
         for name, price in (("welcome back", None), ("evening set", 2500)):
             body = {
-                "creatorId": talk.creator_id,
+                "creatorId": talks[0].creator_id,
                 "category": "reply" if price is None else "ppv_offer",
                 "name": name,
                 "templateText": f"{name.capitalize()}, {{fan_name}}!",

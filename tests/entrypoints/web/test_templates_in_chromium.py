@@ -77,6 +77,7 @@ def test_a_template_is_written_with_the_keyboard_and_previewed_for_the_chosen_fa
             expect(page.get_by_label("Find a template")).to_be_focused()
             row(page, "second")
             page.get_by_role("button", name="Archive").click()
+            expect(page.get_by_role("button", name="Undo")).to_be_visible()
             page.locator("body").press("u")
             expect(page.get_by_role("status").get_by_text("The template is back.")).to_be_visible()
             assert complaints == []

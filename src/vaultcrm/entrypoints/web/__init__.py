@@ -7,7 +7,10 @@
 | `account_routes`     | one's own password and sessions                                 |
 | `team_routes`        | who may sign in and what they may do, for admins                |
 | `queue_routes`       | the approval queue                                              |
-| `inbox_routes`       | the list of conversations, and one conversation                 |
+| `inbox_routes`       | the list of conversations, which `inbox_list` reads             |
+| `conversation_routes`| one conversation, which `conversation_view` reads and renders   |
+| `drafting_routes`    | drafts in the conversation: shown as they are written, decided  |
+| `typed`              | what people type into forms, read                               |
 | `dashboard_routes`   | the day's numbers and charts, which `figures` makes             |
 | `alert_routes`       | alerts, and those that stand on every page                      |
 | `control_routes`     | flags, limits in use and the audit log                          |

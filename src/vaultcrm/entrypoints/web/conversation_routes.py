@@ -34,7 +34,7 @@ from vaultcrm.entrypoints.web.conversation_view import (
 from vaultcrm.entrypoints.web.desk import Desk, DeskDep, open_desk
 from vaultcrm.entrypoints.web.inbox_list import FiltersDep
 from vaultcrm.entrypoints.web.pages import HEADERS, asked_by_htmx, page, redirect
-from vaultcrm.entrypoints.web.sessions import FormSessionDep, Session
+from vaultcrm.entrypoints.web.sessions import FormSessionDep, Session, SessionDep
 from vaultcrm.entrypoints.web.thread import bubbles_of
 from vaultcrm.entrypoints.web.typed import lines, media_ids, price_of
 from vaultcrm.workflows.manage_templates import fill_template, find_templates
@@ -89,17 +89,18 @@ async def conversation(
 async def now(
     request: Request,
     parts: PartsDep,
-    desk: DeskDep,
+    session: SessionDep,
     conversation_id: UUID,
     shown: ShownDep,
     version: Annotated[str, Query(max_length=64)] = "",
 ) -> Response:
     """The parts of the open conversation as they are now; 204 when they are what is shown."""
-    row = await find_conversation(parts, desk.caller, conversation_id)
+    row = await find_conversation(parts, session.caller, conversation_id)
     async with parts.pool.connection() as connection:
         sent = await inbox.state(connection, row["creator_id"], conversation_id)
         if await sent.answer() == version:
             return Response(status_code=HTTPStatus.NO_CONTENT, headers=dict(HEADERS))
+    desk = await open_desk(parts, session)
     return await answer(request, parts, desk, conversation_id, shown, parts_only=True)
 
 

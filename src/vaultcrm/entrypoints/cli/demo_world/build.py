@@ -71,18 +71,24 @@ _HABITS = {
     Tier.LOW: _Habits(0, 4_800, 1_500, 8, 0.3),
 }
 _AMOUNTS = {
-    Activity.ACTIVE: _Amount((40, 120), (90, 260)),
+    Activity.ACTIVE: _Amount((95, 122), (90, 260)),
     Activity.STEADY: _Amount((14, 26), (40, 160)),
     Activity.QUIET: _Amount((4, 9), (10, 60)),
     Activity.NEW: _Amount((1, 1), (0, 0)),
 }
 _SILENT_DAYS = {
     Ending.WAITING: (0.002, 1.6),
-    Ending.ANSWERED: (0.1, 6.0),
+    Ending.ANSWERED: (0.02, 2.5),
     Ending.PURCHASE: (0.02, 1.2),
     Ending.LAPSED: (21.0, 55.0),
 }
 """Days between the last message and now. A fan who waits has waited 3 minutes to 38 hours."""
+_LATELY_DAYS = 32
+_LATELY = 6.0
+"""So much likelier is a day of the last month than one before it."""
+_WEEK = (1.3, 1.1, 0.8, 0.7, 0.9, 1.0, 1.4)
+"""The rhythm of a week, by days before the last exchange modulo 7."""
+_PAUSE_SECONDS = 600
 _HOURS = range(6, 24)
 _HOUR_WEIGHTS = (2, 4, 5, 4, 3, 3, 5, 5, 3, 3, 3, 5, 7, 9, 11, 11, 8, 4)
 """When a chat begins, on the fan's clock: a little at breakfast and lunch, most in the evening."""
@@ -252,7 +258,7 @@ def _shuffled(items: Sequence[T], random: Random) -> list[T]:
 
 def _messages(beats: list[_Beat], fan: FanPlan, now: datetime, random: Random) -> list[MessageLine]:
     timed = [_offsets(beat, random) for beat in beats]
-    starts = _starts(beats, timed[-1][-1], fan, now, random)
+    starts = _starts(beats, [offsets[-1] for offsets in timed], fan, now, random)
     messages: list[MessageLine] = []
     for beat, offsets, start in zip(beats, timed, starts, strict=True):
         for position, turn in enumerate(beat.turns):
@@ -289,21 +295,41 @@ def _gap(median: int, random: Random) -> int:
 
 
 def _starts(
-    beats: list[_Beat], last_seconds: int, fan: FanPlan, now: datetime, random: Random
+    beats: list[_Beat], seconds: list[int], fan: FanPlan, now: datetime, random: Random
 ) -> list[datetime]:
-    """When each exchange begins: the last one counted back from now, the others one a day."""
+    """When each exchange begins: the last one counted back from now, the others one a day.
+
+    `seconds` is how long each takes.
+    """
     shortest, longest = _SILENT_DAYS[fan.ending]
     silence = math.exp(random.uniform(math.log(shortest), math.log(longest)))
-    last = now - timedelta(seconds=round(silence * 86_400) + last_seconds)
-    before = beats[:-1]
+    last = now - timedelta(seconds=round(silence * 86_400) + seconds[-1])
+    before, lengths = beats[:-1], seconds[:-1]
     days = max(random.randint(*_AMOUNTS[fan.activity].days), len(before) + 1)
-    ages = sorted(random.sample(range(2, days + 3), k=len(before)), reverse=True)
-    zone = random.choice(_TIME_ZONES) if fan.language == ENGLISH else 1
-    midnight = last.replace(hour=0, minute=0, second=0) - timedelta(hours=zone)
-    return [
-        midnight - timedelta(days=age) + timedelta(seconds=_time_of_day(beat, random))
-        for age, beat in zip(ages, before, strict=True)
-    ] + [last]
+    ages = _ages(len(before), days, random)
+    zone = timedelta(hours=random.choice(_TIME_ZONES) if fan.language == ENGLISH else 1)
+    midnight = (last + zone).replace(hour=0, minute=0, second=0) - zone
+    starts = [last]
+    for age, beat, length in zip(reversed(ages), reversed(before), reversed(lengths), strict=True):
+        start = midnight - timedelta(days=age) + timedelta(seconds=_time_of_day(beat, random))
+        # Who stays up late is still done before the next chat begins.
+        starts.append(min(start, starts[-1] - timedelta(seconds=length + _PAUSE_SECONDS)))
+    return starts[::-1]
+
+
+def _ages(count: int, days: int, random: Random) -> list[int]:
+    """So many different days before that of the last exchange, the earliest first.
+
+    Most lie in the last weeks, and more on some days of a week than on others.
+    """
+
+    def weight(age: int) -> float:
+        return (_LATELY if age <= _LATELY_DAYS else 1.0) * _WEEK[age % 7]
+
+    # Drawn by weight without putting back: the days with the greatest u^(1/w) (Efraimidis and
+    # Spirakis, 2006).
+    drawn = sorted(range(1, days + 2), key=lambda age: random.random() ** (1 / weight(age)))
+    return sorted(drawn[-count:], reverse=True) if count else []
 
 
 def _time_of_day(beat: _Beat, random: Random) -> int:

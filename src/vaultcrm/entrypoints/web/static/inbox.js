@@ -139,6 +139,7 @@
     if (form) htmx.trigger(form, "htmx:abort");
     const told = document.createElement("p");
     told.className = "notice";
+    told.dataset.untilDraft = "";
     told.textContent = "Not shown any more. The draft is still made and checked; it will stand here.";
     byId("said").replaceChildren(told);
     byId("writing").replaceChildren();
@@ -176,6 +177,7 @@
 
   document.addEventListener("htmx:after:swap", (event) => {
     markOpen();
+    if (byId("draft")) document.querySelector("#said [data-until-draft]")?.remove();
     const field = compose();
     if (!field) return;
     if (field.form.hasAttribute("data-taken-back")) {

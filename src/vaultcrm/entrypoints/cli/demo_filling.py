@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from uuid import UUID
 
 from vaultcrm.db.queries import access, conversations, creators, queue, templates
 from vaultcrm.db.queries.queue import Selection
@@ -9,8 +11,9 @@ from vaultcrm.domain.errors import Conflict, DrafterError, LimitExceeded
 from vaultcrm.domain.people import SYSTEM_USER_ID, Caller, Credential, Role
 from vaultcrm.domain.template import TemplateDraft
 from vaultcrm.entrypoints.cli.demo_world.build import build_world
+from vaultcrm.entrypoints.cli.demo_world.history import build_history
+from vaultcrm.entrypoints.cli.demo_world.keeping import has_history, keep_history
 from vaultcrm.entrypoints.cli.demo_world.world import DemoPersonality, DemoTemplate, DemoWorld
-from vaultcrm.workflows.change_personality import change_personality
 from vaultcrm.workflows.generate_message import GenerateRequest, generate_message
 from vaultcrm.workflows.import_conversations import import_conversations
 from vaultcrm.workflows.manage_people import add_user
@@ -23,12 +26,16 @@ DEMO_EMAIL = "demo@vaultcrm.example"
 DEMO_FLAGS = {
     "AI_ROLLOUT_STAGE": 3,
     "AI_AUTO_SEND_THRESHOLD": 65,
+    "AI_MAX_TOKENS_PER_DAY": 200_000,
 }
-"""So that some simple replies leave by themselves and the rest waits in the queue."""
+"""So that some simple replies leave by themselves, the rest waits in the queue, and a day's history
+leaves tokens for whoever tries it out."""
+OPENED = timedelta(days=60)
+"""So long the creators have been here."""
 
 
 async def fill(parts: Parts, say: Say) -> None:
-    """Make the demo's user, creators, fans, messages, voices, templates and waiting drafts.
+    """Make the demo's user, creators, fans, messages, templates, history and waiting drafts.
 
     Every part can be made twice, so a run that was interrupted is taken up again; a filled demo is
     left as it is. Raises Conflict when there is data of somebody else's.
@@ -37,8 +44,10 @@ async def fill(parts: Parts, say: Say) -> None:
     if await _has_drafts(parts):
         return
     world = build_world(now=parts.now())
-    for personality in world.personalities:
-        await _add_creator(parts, caller, personality)
+    found = {
+        personality.creator_handle: await _add_creator(parts, personality)
+        for personality in world.personalities
+    }
     say("Writing months of conversations")
     lines = list(_import_lines(world))
     await import_conversations(
@@ -50,6 +59,8 @@ async def fill(parts: Parts, say: Say) -> None:
         await set_flag(
             parts, caller, creator_id=None, name=name, value=value, reason="set by the demo"
         )
+    say("Remembering a month of drafts")
+    await _remember(parts, world, found)
     say("Drafting answers for the fans who wait")
     await _draft(parts, caller, world, say)
 
@@ -89,7 +100,8 @@ async def _has_drafts(parts: Parts) -> bool:
         return bool(await queue.page(connection, selection, now=parts.now(), limit=1))
 
 
-async def _add_creator(parts: Parts, caller: Caller, demo: DemoPersonality) -> None:
+async def _add_creator(parts: Parts, demo: DemoPersonality) -> UUID:
+    """The creator's id; the voice comes with the history."""
     async with parts.pool.connection() as connection:
         await creators.add_creator(
             connection,
@@ -97,24 +109,21 @@ async def _add_creator(parts: Parts, caller: Caller, demo: DemoPersonality) -> N
             display_name=demo.display_name,
             language=demo.language,
             region=demo.region,
-            now=parts.now(),
+            now=parts.now() - OPENED,
         )
         sent = await creators.creator_by_handle(connection, demo.creator_handle)
         creator = await sent.answer()
     assert creator is not None  # noqa: S101 -- it was found or made just now
-    await change_personality(
-        parts,
-        caller,
-        creator.id,
-        {
-            "personality_type": demo.personality_type,
-            "tone_descriptors": demo.tone_descriptors,
-            "forbidden_words": demo.forbidden_words,
-            "preferred_phrases": demo.preferred_phrases,
-            "emoji_style": demo.emoji_style,
-            "system_prompt": demo.system_prompt,
-        },
-    )
+    return creator.id
+
+
+async def _remember(parts: Parts, world: DemoWorld, found: dict[str, UUID]) -> None:
+    """The month before now, all of it or nothing, and once."""
+    now = parts.now()
+    history = build_history(world, now=now, content_filter=parts.content_filter)
+    async with parts.transaction() as connection:
+        if not await has_history(connection):
+            await keep_history(connection, history, found, now)
 
 
 async def _add_template(parts: Parts, template: DemoTemplate) -> None:
@@ -128,7 +137,7 @@ async def _add_template(parts: Parts, template: DemoTemplate) -> None:
             TemplateDraft(
                 template.name, template.category, "en", template.text, template.price_minor
             ),
-            parts.now(),
+            parts.now() - OPENED,
         )
 
 

@@ -212,6 +212,30 @@
     for (const field of form.querySelectorAll("[data-keep]")) localStorage.removeItem(slot(field));
   };
 
+  // What is not sent by whoever signs out is nobody's business any more.
+  document.addEventListener("submit", (event) => {
+    if (event.target.getAttribute("action") !== "/sign-out") return;
+    for (const name of Object.keys(localStorage))
+      if (name.startsWith(`typed:${me}:`)) localStorage.removeItem(name);
+  });
+
+  // ---- requests that take their time
+
+  const SLOW_MS = 300;
+  const slow = new WeakMap();
+
+  document.addEventListener("htmx:before:request", (event) => {
+    const { ctx } = event.detail;
+    if (ctx.sourceElement.id === "live" || !ctx.target?.setAttribute) return;
+    const timer = setTimeout(() => ctx.target.setAttribute("aria-busy", "true"), SLOW_MS);
+    slow.set(ctx, timer);
+  });
+  document.addEventListener("htmx:finally:request", (event) => {
+    const { ctx } = event.detail;
+    clearTimeout(slow.get(ctx));
+    ctx.target?.removeAttribute?.("aria-busy");
+  });
+
   // ---- requests that fail, and the connection
 
   const say = (place, ...what) => {

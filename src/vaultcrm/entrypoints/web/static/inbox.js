@@ -175,8 +175,19 @@
     }
   });
 
+  /** A list that was asked for before the last letters came must not be the last word. */
+  let searchedOn = "";
+  const searchOn = () => {
+    const field = byId("find");
+    const typed = field.value.trim();
+    if (typed === field.getAttribute("value").trim() || typed === searchedOn) return;
+    searchedOn = typed;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+
   document.addEventListener("htmx:after:swap", (event) => {
     markOpen();
+    if (event.detail.ctx.target?.id === "list") searchOn();
     if (byId("draft")) document.querySelector("#said [data-until-draft]")?.remove();
     const field = compose();
     if (!field) return;

@@ -33,6 +33,7 @@ class AuditAction(StrEnum):
     NOTES_CHANGED = "fan.notes_changed"
     CARE_CHANGED = "conversation.care_changed"
     MODE_CHANGED = "conversation.mode_changed"
+    CREATOR_ADDED = "creator.added"
     USER_ADDED = "user.added"
     TOKEN_CREATED = "token.created"  # noqa: S105 -- an action's name, no secret
     SIGNED_IN = "user.signed_in"

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from vaultcrm.controls.auth import require_role
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import access, creators
+from vaultcrm.db.queries import access, audit, creators
+from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.people import Caller, Creator, Role
 
 
@@ -31,6 +32,20 @@ async def add_creator(
         region=region,
         now=now,
     )
-    if creator is not None and not caller.all_creators:
+    if creator is None:
+        return None
+    if not caller.all_creators:
         await access.assign(connection, caller.user_id, creator.id, now)
+    await audit.record(
+        connection,
+        AuditEntry(
+            creator_id=creator.id,
+            actor_id=caller.user_id,
+            action=AuditAction.CREATOR_ADDED,
+            subject_type="creator",
+            subject_id=str(creator.id),
+            at=now,
+            details={"handle": handle},
+        ),
+    )
     return creator

@@ -172,11 +172,12 @@ def test_details_of_an_audit_entry_are_words_where_there_are_any() -> None:
         "findings": [],
         "error": None,
         "lines_skipped": 0,
+        "until": "2026-11-22T22:25:21.191223+00:00",
     }
 
     assert words.details(values) == [
         ("status", "waits for approval"),
         ("reasons", "high-value fan, not a simple reply"),
-        ("although stale", "no"),
         ("lines skipped", "0"),
+        ("until", "2026-11-22 22:25:21 UTC"),
     ]

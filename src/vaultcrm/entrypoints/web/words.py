@@ -4,6 +4,7 @@ Where a word depends on more than its code (the price from which an offer waits,
 there is a function; the tables are complete for their enumerations.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -169,6 +170,7 @@ ACTIONS: Mapping[AuditAction, str] = {
     AuditAction.NOTES_CHANGED: "changed the notes on a fan",
     AuditAction.CARE_CHANGED: "care for a fan changed",
     AuditAction.MODE_CHANGED: "changed what AI does in a conversation",
+    AuditAction.CREATOR_ADDED: "added a creator",
     AuditAction.USER_ADDED: "added a user",
     AuditAction.TOKEN_CREATED: "made an API token",
     AuditAction.SIGNED_IN: "signed in",
@@ -406,13 +408,18 @@ def details(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (name.replace("_", " "), _detail(value))
         for name, value in values.items()
-        if value not in (None, "", [])
+        if value not in (None, "", []) and value is not False
     ]
 
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+
+
 def _detail(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
+    if value is True:
+        return "yes"
+    if isinstance(value, str) and _MOMENT.match(value):
+        return times.exact(datetime.fromisoformat(value))
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(_detail(item) for item in value)
     return _CODES.get(str(value), str(value))

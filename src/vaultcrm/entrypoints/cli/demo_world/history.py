@@ -41,7 +41,7 @@ from vaultcrm.entrypoints.cli.demo_world.world import DemoWorld
 from vaultcrm.pipeline.safety.filter import ContentFilter
 
 READER = "claude-haiku-5-5"
-_KNOWN_AFTER = timedelta(hours=20)
+_KNOWN_AFTER = timedelta(hours=24)
 """After so long without an answer it is known that none comes."""
 
 
@@ -57,8 +57,8 @@ class _Chances:
 
 
 _BY_HAND = _Chances(0.22, 0.10)
-_EDITED = _Chances(0.27, 0.08)
-_REJECTED_FIRST = _Chances(0.16, 0.06)
+_EDITED = _Chances(0.32, 0.08)
+_REJECTED_FIRST = _Chances(0.18, 0.06)
 _BLOCKED = _Chances(0.05, 0.025)
 _EXPIRED = _Chances(0.06, 0.04)
 _REJECTED_AND_WAITING = 0.12

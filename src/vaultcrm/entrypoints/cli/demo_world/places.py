@@ -1,4 +1,4 @@
-"""Where the demo's world lies in the database: the ids behind its handles, and ids of past times."""
+"""Where the demo's world lies in the database: ids behind its handles, and ids of past times."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,8 +41,10 @@ async def places_of(connection: Connection) -> dict[tuple[str, str], Place]:
         by_conversation.setdefault(conversation_id, {})[name] = message_id
     rows = await (await send(connection, _CONVERSATIONS, (), list)).answer()
     return {
-        (creator, fan): Place(creator_id, conversation_id, *rest, by_conversation[conversation_id])
-        for creator, fan, creator_id, conversation_id, *rest in rows
+        (creator, fan): Place(
+            creator_id, conversation_id, fan_id, channel, ref, by_conversation[conversation_id]
+        )
+        for creator, fan, creator_id, conversation_id, fan_id, channel, ref in rows
     }
 
 

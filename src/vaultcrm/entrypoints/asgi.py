@@ -26,9 +26,12 @@ from vaultcrm.entrypoints.api import (
 from vaultcrm.entrypoints.api.body_limit import BodyLimit
 from vaultcrm.entrypoints.api.stopping import AnswerWhenStopped
 from vaultcrm.entrypoints.web import console
+from vaultcrm.entrypoints.web.drafting_routes import finish_drafts
 from vaultcrm.entrypoints.web.live import Live
 from vaultcrm.settings import Settings, load_settings
 from vaultcrm.workflows.alerting import clear_unknown_models
+
+LAST_DRAFTS_SECONDS = 5.0
 
 _ROUTES = (
     ai_routes,
@@ -56,6 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.parts = parts
             app.state.live = Live(parts)
             yield
+            await finish_drafts(LAST_DRAFTS_SECONDS)
 
     app = FastAPI(
         title="VaultCRM",

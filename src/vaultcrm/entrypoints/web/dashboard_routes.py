@@ -11,9 +11,10 @@ from vaultcrm.domain.errors import NotFound
 from vaultcrm.domain.metrics import Course, Period
 from vaultcrm.domain.people import Role
 from vaultcrm.entrypoints.api.context import PartsDep
-from vaultcrm.entrypoints.web import figures
+from vaultcrm.entrypoints.web.charts import ai_charts, waits_chart
 from vaultcrm.entrypoints.web.desk import Desk, DeskDep
 from vaultcrm.entrypoints.web.figures import Span
+from vaultcrm.entrypoints.web.numbers import Number, ai_numbers, fans_number, message_number
 from vaultcrm.entrypoints.web.pages import page
 from vaultcrm.workflows.parts import Parts
 from vaultcrm.workflows.read_metrics import read_course
@@ -52,8 +53,8 @@ async def dashboard(
         days_of_trend=[f"{day.day} {day:%b}" for day in span.trend],
         numbers=_numbers(desk, course, span, alone, with_ai=with_ai),
         charts=[
-            *(figures.ai_charts(course, span) if with_ai else ()),
-            figures.waits_chart(course, span, with_ai=with_ai),
+            *(ai_charts(course, span) if with_ai else ()),
+            waits_chart(course, span, with_ai=with_ai),
         ],
     )
 
@@ -80,14 +81,14 @@ async def _course(parts: Parts, creator_ids: list[UUID], span: Span) -> Course:
 
 def _numbers(
     desk: Desk, course: Course, span: Span, alone: UUID | None, *, with_ai: bool
-) -> list[figures.Number]:
+) -> list[Number]:
     if not with_ai:
-        fans = () if alone else (figures.fans_number(desk.waiting),)
-        return [*fans, figures.message_number(course, span, leads=True)]
-    numbers = figures.ai_numbers(
+        fans = () if alone else (fans_number(desk.waiting),)
+        return [*fans, message_number(course, span, leads=True)]
+    numbers = ai_numbers(
         course,
         span,
         waiting=course.waiting,
         tokens=None if alone else (desk.tokens_used, desk.flags.max_tokens_per_day),
     )
-    return [*numbers, figures.message_number(course, span)]
+    return [*numbers, message_number(course, span)]

@@ -56,6 +56,13 @@ REFUSALS = (LimitExceeded, AiDisabled, DrafterError)
 _under_way: set[asyncio.Task[GenerationRecord]] = set()
 
 
+async def finish_drafts(seconds: float) -> None:
+    """Wait for the drafts that nobody watches any more, when the server stops."""
+    loop = asyncio.get_running_loop()
+    if ours := [task for task in _under_way if task.get_loop() is loop]:
+        await asyncio.wait(ours, timeout=seconds)
+
+
 @router.post("")
 async def make_draft(
     request: Request,
@@ -157,7 +164,8 @@ def _writing(text: str, generation_type: GenerationType) -> str:
 
 def _event(rendered: Response) -> str:
     """A message without a name, which htmx swaps in."""
-    body = bytes(rendered.body).decode()
+    # A carriage return would end the line in the stream, as it does in HTML.
+    body = bytes(rendered.body).decode().replace("\r\n", "\n").replace("\r", "\n")
     return "".join(f"data: {line}\n" for line in body.split("\n")) + "\n"
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from vaultcrm.db.queries.inbox import InboxView, list_rows
+from vaultcrm.db.queries.inbox import InboxRow, InboxView, list_rows
 from vaultcrm.entrypoints.api.context import PartsDep
 from vaultcrm.entrypoints.web.desk import DeskDep
 from vaultcrm.entrypoints.web.pages import page
@@ -27,7 +27,7 @@ async def find(
 ) -> Response:
     """Fans whose name or handle has words that begin so; none without a word."""
     view = InboxView(tuple(desk.creators), search=text)
-    found = ()
+    found: tuple[InboxRow, ...] = ()
     if text.strip():
         async with parts.pool.connection() as connection:
             found = await list_rows(connection, view, now=desk.now, limit=FANS)

@@ -154,9 +154,7 @@ async def creator_with_ai(parts: Parts, desk: Desk, generation_id: UUID) -> UUID
     return creator_id
 
 
-async def open_draft(
-    parts: Parts, desk: Desk, generation_id: UUID, *, hold: bool = True
-) -> Opened:
+async def open_draft(parts: Parts, desk: Desk, generation_id: UUID, *, hold: bool = True) -> Opened:
     """Hold a draft, or only look, and read what is known around it; raises NotFound."""
     creator_id = await creator_with_ai(parts, desk, generation_id)
     conflict = None

@@ -78,9 +78,9 @@ async def test_a_manager_reads_what_became_of_todays_drafts_in_numbers_and_in_wo
     for told in (
         "Drafts made 4 yesterday 0",
         "Waiting now 1 the oldest for now",
-        "Sent unchanged 33% 1 of 3 decided",
-        "Edited first 33% 1 of 3 decided",
-        "Rejected 33% 1 of 3 decided",
+        "Sent unchanged 33% 1 of 3 decided by people",
+        "Edited first 33% 1 of 3 decided by people",
+        "Rejected 33% 1 of 3 decided by people",
         "Sent automatically 0% 0 of 3 decided",
         "Revenue of AI messages $25.00 1 bought",
         "Fans who replied 50% 1 of 2 known",

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.support.app import RunningApp
 from tests.support.chromium import chromium, complaints_of, stage
 from tests.support.world import conversation, rows, sign_in
 from vaultcrm.domain.people import Role
+from vaultcrm.workflows.manage_team import set_password
 
 __all__ = ["chromium"]
+
+PASSWORD = "four words are enough"
 
 
 async def fill(running: RunningApp) -> None:
@@ -91,3 +94,58 @@ def test_the_console_needs_no_other_address(
         paths = {httpx2.URL(url).path for url, _ in asked}
         assert {"/sign-in", "/static/console.css"} <= paths
         assert all(url.startswith(base) and status == 200 for url, status in asked), asked
+
+
+def test_a_day_begins_with_a_password_and_goes_on_by_keyboard(
+    database_url: str, home: Path, chromium: Browser
+) -> None:
+    """Sign in, have a reply drafted, edit and send it, then decide on what waits."""
+
+    async def begin(running: RunningApp) -> None:
+        await fill(running)
+        parts = running.parts
+        await set_password(parts.pool, "jo@example.com", PASSWORD, parts.now())
+
+    with (
+        stage(database_url, home) as on_stage,
+        chromium.new_context(viewport={"width": 1440, "height": 900}) as context,
+    ):
+        on_stage.beside(begin)
+        page = context.new_page()
+        complaints = complaints_of(page)
+        page.goto(f"{on_stage.base}/inbox")
+        expect(page.get_by_label("E-mail")).to_be_focused()
+        page.keyboard.type("jo@example.com")
+        page.keyboard.press("Tab")
+        page.keyboard.type(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/inbox")
+
+        page.keyboard.press("j")
+        expect(page.locator("#fan h2")).to_be_visible()
+        page.locator("select[name=generation_type]").select_option("welcome")
+        page.keyboard.press("d")
+        draft = page.get_by_role("article", name="Draft")
+        expect(draft.get_by_role("button", name="Send draft")).to_be_visible()
+        page.keyboard.press("e")
+        expect(draft.get_by_role("textbox").first).to_be_focused()
+        page.keyboard.press("End")
+        page.keyboard.type(" Tell me all.")
+        page.keyboard.press("Control+Enter")
+        expect(page.get_by_text("approved and on its way")).to_be_visible()
+
+        page.keyboard.press("g")
+        page.keyboard.press("a")
+        page.wait_for_url("**/queue?*")
+        fan = page.locator(".card[data-open] b").inner_text()
+        page.keyboard.press("a")
+        expect(page.locator(".card", has_text=fan)).to_have_count(0)
+        assert complaints == []
+
+        async def sent(running: RunningApp) -> list[str]:
+            return [row["text"] for row in await rows(running, "SELECT text FROM outbox")]
+
+        texts = on_stage.beside(sent)
+
+    assert len(texts) == 2
+    assert sum(text.endswith(" Tell me all.") for text in texts) == 1

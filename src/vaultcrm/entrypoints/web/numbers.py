@@ -40,6 +40,11 @@ class Number:
     warns: bool = False
 
     @property
+    def is_words(self) -> bool:
+        """Whether there is no figure to show: words, or a dash."""
+        return not any(sign.isdigit() for sign in self.value)
+
+    @property
     def told(self) -> list[str]:
         return [NONE if value is None else self.tell(value) for value in self.trend]
 
@@ -64,7 +69,8 @@ def by_day(tallies: Iterable[Tally], days: Sequence[datetime]) -> list[list[Any]
     return list(found.values())
 
 
-_DECISIONS = ("approved", "modified", "rejected", "automatic")
+_BY_PEOPLE = ("approved", "modified", "rejected")
+_DECISIONS = (*_BY_PEOPLE, "automatic")
 
 
 def ai_numbers(
@@ -92,11 +98,18 @@ def ai_numbers(
             leads=True,
             warns=bool(oldest and waiting and times.is_late(oldest, span.now)),
         ),
-        _rate("Sent unchanged", decisions, ("approved",), _DECISIONS, leads=True),
+        _rate(
+            "Sent unchanged",
+            decisions,
+            ("approved",),
+            _BY_PEOPLE,
+            of="decided by people",
+            leads=True,
+        ),
         _revenue(decisions),
         Number("Cost", usd(cost[-1]), f"yesterday {usd(cost[-2])}", cost, usd, leads=True),
-        _rate("Edited first", decisions, ("modified",), _DECISIONS),
-        _rate("Rejected", decisions, ("rejected",), _DECISIONS),
+        _rate("Edited first", decisions, ("modified",), _BY_PEOPLE, of="decided by people"),
+        _rate("Rejected", decisions, ("rejected",), _BY_PEOPLE, of="decided by people"),
         _rate("Sent automatically", decisions, ("automatic",), _DECISIONS),
         _decision_time(course.decision_seconds, span),
         _tokens(usage, tokens),

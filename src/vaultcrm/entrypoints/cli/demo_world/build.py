@@ -65,10 +65,10 @@ class _Beat:
 
 
 _HABITS = {
-    Tier.WHALE: _Habits(112_000, 480_000, 20_000, 4, 0.85),
-    Tier.HIGH: _Habits(32_000, 94_000, 8_000, 5, 0.65),
-    Tier.MEDIUM: _Habits(5_500, 28_000, 4_500, 6, 0.45),
-    Tier.LOW: _Habits(0, 4_800, 1_500, 8, 0.3),
+    Tier.WHALE: _Habits(112_000, 480_000, 20_000, 3, 0.85),
+    Tier.HIGH: _Habits(32_000, 94_000, 8_000, 4, 0.65),
+    Tier.MEDIUM: _Habits(5_500, 28_000, 4_500, 5, 0.45),
+    Tier.LOW: _Habits(0, 4_800, 1_500, 6, 0.3),
 }
 _AMOUNTS = {
     Activity.ACTIVE: _Amount((95, 122), (90, 260)),

@@ -122,7 +122,7 @@ def turns_of(talk: Talk, now: datetime) -> Iterator[Turn]:
             yield Turn(
                 position,
                 message,
-                _newest_of_fan(talk.said[:position]),
+                _asked(talk.said, position),
                 _type_of(talk.said, position),
                 progress_at(message.at, now),
             )
@@ -133,8 +133,13 @@ def progress_at(at: datetime, now: datetime) -> float:
     return max(0.0, 1 - (now - at) / timedelta(days=DAYS))
 
 
-def _newest_of_fan(said: Sequence[Said]) -> Said | None:
-    return next((one for one in reversed(said) if one.sender is Sender.FAN), None)
+def _asked(said: Sequence[Said], position: int) -> Said | None:
+    """The fan's newest message before this one; none where this one begins a chat."""
+    before = said[:position]
+    found = next((one for one in reversed(before) if one.sender is Sender.FAN), None)
+    if found is None or said[position].at - found.at > _CHAT_GAP:
+        return None
+    return found
 
 
 def _type_of(said: Sequence[Said], position: int) -> GenerationType:

@@ -7,7 +7,11 @@
   const HEIGHT = 220;
 
   const dollars = (value) =>
-    value === 0 ? "$0" : value >= 10 ? `$${Math.round(value).toLocaleString("en")}` : `$${+value.toFixed(3)}`;
+    value === 0
+      ? "$0"
+      : value >= 10
+        ? `$${Math.round(value).toLocaleString("en")}`
+        : `$${value.toFixed(value < 0.01 ? 3 : 2)}`;
   const seconds = (value) =>
     value < 60
       ? `${Math.round(value)} s`

@@ -103,6 +103,8 @@ def test_a_day_begins_with_a_password_and_goes_on_by_keyboard(
 
     async def begin(running: RunningApp) -> None:
         await fill(running)
+        eve = await sign_in(running, Role.MANAGER, name="Eve")
+        await conversation(eve, fan="newest")
         parts = running.parts
         await set_password(parts.pool, "jo@example.com", PASSWORD, parts.now())
 
@@ -122,7 +124,7 @@ def test_a_day_begins_with_a_password_and_goes_on_by_keyboard(
         page.wait_for_url("**/inbox")
 
         page.keyboard.press("j")
-        expect(page.locator("#fan h2")).to_be_visible()
+        expect(page.locator("#fan h2")).to_have_text("Newest")
         page.locator("select[name=generation_type]").select_option("welcome")
         page.keyboard.press("d")
         draft = page.get_by_role("article", name="Draft")

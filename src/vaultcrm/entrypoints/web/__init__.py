@@ -11,7 +11,7 @@
 | `conversation_routes`| one conversation, which `conversation_view` reads and renders   |
 | `drafting_routes`    | drafts in the conversation: shown as they are written, decided  |
 | `typed`              | what people type into forms, read                               |
-| `dashboard_routes`   | the day's numbers and charts, which `figures` makes             |
+| `dashboard_routes`   | the day, in `numbers` and `charts`, which share `figures`       |
 | `alert_routes`       | alerts, and those that stand on every page                      |
 | `control_routes`     | flags, limits in use and the audit log                          |
 | `errors`             | error pages                                                     |

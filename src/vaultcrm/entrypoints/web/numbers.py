@@ -94,7 +94,7 @@ def ai_numbers(
         Number(
             "Waiting now",
             words.counted(waiting),
-            f"the oldest for {times.age(oldest, span.now)}" if oldest and waiting else "none",
+            _oldest(oldest, span.now) if oldest and waiting else "none",
             leads=True,
             warns=bool(oldest and waiting and times.is_late(oldest, span.now)),
         ),
@@ -118,6 +118,12 @@ def ai_numbers(
         _rate("Fans who replied", decisions, ("replied",), ("reply_known",), of="known"),
         _rate("Offers bought", decisions, ("bought",), ("offers",), of="offers"),
     ]
+
+
+def _oldest(since: datetime, now: datetime) -> str:
+    if now - since < timedelta(minutes=1):
+        return "all came just now"
+    return f"the oldest for {times.age(since, now)}"
 
 
 def message_number(course: Course, span: Span, *, leads: bool = False) -> Number:

@@ -8,7 +8,15 @@ from functools import lru_cache
 
 from vaultcrm.domain.safety import Category, Finding, FindingTier, SafetyReport, Scope, report_of
 from vaultcrm.pipeline.safety.matching import Exceptions, Hit, PatternIndex, TermIndex
-from vaultcrm.pipeline.safety.normalise import View, Vocabulary, views_of
+from vaultcrm.pipeline.safety.normalise import (
+    Disguise,
+    View,
+    ViewName,
+    Vocabulary,
+    fold,
+    views_of,
+)
+from vaultcrm.pipeline.safety.normalise_words import WordReader
 from vaultcrm.pipeline.safety.packs import Pack, Rule, load_packs
 from vaultcrm.pipeline.safety.patterns import Pattern
 from vaultcrm.pipeline.safety.personal_data import sightings
@@ -17,6 +25,9 @@ FORBIDDEN_CACHE = 512
 """So many creators' lists of forbidden words are kept ready for use."""
 
 _FORBIDDEN_SCORE = 0.9
+_GUESSED_SCORE = 0.6
+_LONG_ENOUGH = 5
+"""A forbidden word of so many letters is found wherever it is spelled out, and hardly by chance."""
 _FORBIDDEN_REASON = "Contains a word that this creator never uses."
 _PERSONAL_DATA_SCOPES = frozenset({Scope.DRAFT, Scope.CHATTER})
 
@@ -27,7 +38,8 @@ class ContentFilter:
     def __init__(self, packs: Iterable[Pack]) -> None:
         rules = [rule for pack in packs for rule in pack.rules]
         self._rules = {scope: _RuleSet(rules, scope) for scope in Scope}
-        self._vocabulary = Vocabulary(word for rule in rules for word in rule.words)
+        words = {word for rule in rules for word in rule.words}
+        self._vocabulary = Vocabulary(words)
 
     @classmethod
     def load(cls) -> "ContentFilter":
@@ -65,7 +77,7 @@ class ContentFilter:
                 findings.append(_error("personal_data"))
         if forbidden_words:
             try:
-                findings += _forbidden(views, forbidden_words, rules)
+                findings += _forbidden(views, forbidden_words, rules, self._vocabulary)
             except Exception:
                 findings.append(_error("forbidden_words"))
         return report_of(_merged(findings, text))
@@ -82,20 +94,28 @@ class _RuleSet:
         self._patterns = PatternIndex([(p, n) for n, rule in numbered for p in rule.patterns])
         self._exceptions = {n: Exceptions(rule) for n, rule in numbered if rule.has_exceptions}
         self._disguises = {rule.disguise: rule for rule in self._rules if rule.disguise}
+        self._reader = WordReader(
+            (word for rule in self._rules for word in rule.words_of_rules),
+            (term for rule in self._rules for term in rule.terms),
+        )
         self._raw = [
             (Pattern(pattern), rule) for rule in self._rules for pattern in rule.raw_patterns
         ]
 
     def findings(self, views: Sequence[View]) -> Iterator[Finding]:
         original = views[0].original
-        for hit, start, end in _hits(views, self._terms, self._patterns):
+        for hit, start, end in _hits(_reread(views, self._reader), self._terms, self._patterns):
             exceptions = self._exceptions.get(hit.owner)
             if exceptions and exceptions.drop(hit.view.text, hit.start, hit.end):
                 continue
-            yield self._finding(self._rules[hit.owner], original, start, end)
-            yield from self.disguised(hit)
+            yield from self._hit(self._rules[hit.owner], hit, start, end)
         if not original.isascii():
             yield from self._raw_findings(original)
+
+    def _hit(self, rule: Rule, hit: Hit, start: int, end: int) -> Iterator[Finding]:
+        finding = self._finding(rule, hit.view.original, start, end)
+        yield _as_sure_as_read(finding, hit)
+        yield from self.disguised(hit)
 
     def disguised(self, hit: Hit) -> Iterator[Finding]:
         """A finding for each disguise that had to be undone to read what was hit."""
@@ -126,8 +146,25 @@ class _RuleSet:
         )
 
 
+def _reread(views: Iterable[View], reader: WordReader) -> Iterator[View]:
+    """The views, and those of them again in which a word was disguised."""
+    for view in views:
+        yield view
+        if not view.is_leet:
+            yield from reader.reread(view)
+
+
+def _as_sure_as_read(finding: Finding, hit: Hit) -> Finding:
+    """A word that had to be guessed is for a person to judge."""
+    if hit.view.name is not ViewName.REREAD or finding.tier is FindingTier.REVIEW:
+        return finding
+    if Disguise.MISSPELLED not in hit.view.disguises(hit.start, hit.end):
+        return finding
+    return replace(finding, tier=FindingTier.REVIEW, score=_GUESSED_SCORE)
+
+
 def _hits(
-    views: Sequence[View], *indexes: TermIndex | PatternIndex
+    views: Iterable[View], *indexes: TermIndex | PatternIndex
 ) -> Iterator[tuple[Hit, int, int]]:
     """Every hit with its span in the text, less what an earlier view showed at the same place."""
     shown: dict[int, list[tuple[int, int]]] = {}
@@ -170,20 +207,26 @@ def _personal_data(plain: View, region: str) -> Iterator[Finding]:
 
 
 @lru_cache(maxsize=FORBIDDEN_CACHE)
-def _forbidden_index(words: tuple[str, ...]) -> TermIndex:
+def _forbidden_index(words: tuple[str, ...]) -> tuple[TermIndex, WordReader]:
     # Some capitals look like another letter than their small form does, so each is folded.
     forms = {
         form: number
         for number, word in enumerate(words)
         for form in (word, word.lower(), word.upper(), word.title())
     }
-    return TermIndex(list(forms.items()))
+    phrases = [" ".join(fold(word).split()) for word in words]
+    reader = WordReader((part for phrase in phrases for part in phrase.split()), phrases)
+    return TermIndex(list(forms.items())), reader
 
 
-def _forbidden(views: Sequence[View], words: tuple[str, ...], rules: _RuleSet) -> Iterator[Finding]:
-    index = _forbidden_index(words)
-    for hit, start, end in _hits(views, index):
-        yield Finding(
+def _forbidden(
+    views: Sequence[View], words: tuple[str, ...], rules: _RuleSet, vocabulary: Vocabulary
+) -> Iterator[Finding]:
+    index, reader = _forbidden_index(words)
+    for hit, start, end in _hits(_reread(views, reader), index):
+        if _is_inside_another(hit, vocabulary):
+            continue
+        finding = Finding(
             category=Category.FORBIDDEN_WORD,
             start=start,
             end=end,
@@ -193,7 +236,16 @@ def _forbidden(views: Sequence[View], words: tuple[str, ...], rules: _RuleSet) -
             matched=hit.view.original[start:end],
             reason=_FORBIDDEN_REASON,
         )
+        yield _as_sure_as_read(finding, hit)
         yield from rules.disguised(hit)
+
+
+def _is_inside_another(hit: Hit, vocabulary: Vocabulary) -> bool:
+    """Whether a short word stands in a longer one that was spelled out, as `ass` in `classic`."""
+    beside = hit.view.beside_in_run(hit.start, hit.end)
+    if hit.end - hit.start >= _LONG_ENOUGH or not any(beside):
+        return False
+    return not all(vocabulary.covers(letters) for letters in beside)
 
 
 def _error(step: str) -> Finding:

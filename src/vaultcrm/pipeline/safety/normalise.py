@@ -9,27 +9,33 @@ disguises. Every view maps its offsets back to the text, so that findings point 
 | `leet`         | digits and symbols that stand for letters: `v3nm0`                           |
 | `joined`       | letters that were pulled apart: `v.e.n.m.o`, `v e n m o`, `ven-mo`           |
 | `joined_leet`  | both                                                                         |
+| `signs`        | signs drawn like letters (`normalise_signs`), as in `ᗷᎥ丅`                    |
+| `reread`       | words disguised in any other way (`normalise_words`): `v*nmo`, `venmooo`     |
 
 `views_of` makes only the views that differ from `plain`, so that ordinary text costs one.
 
 Where letters were pulled apart, nothing says where one word ends and the next begins: in
 `k i k u r` the last two may be "you are". Terms are therefore found anywhere within a run of such
 letters, and the joined view is also made with only the words of a `Vocabulary` joined, for
-patterns and phrases, which need to see where a word ends.
+patterns and phrases, which need to see where a word ends. Where the letters of a word stand closer
+together than its words do (`v.e.n.m.o m.e`, `v e n m o  m e`), it is also read as they stand.
 """
 
 import re
+import sys
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice, pairwise
 
 from ahocorasick_rs import AhoCorasick
 from anyascii import anyascii
 from confusable_homoglyphs import confusables
 
+from vaultcrm.pipeline.safety.normalise_signs import SIGNS
 from vaultcrm.pipeline.safety.patterns import Pattern
 
 REPLACEMENT = "\ufffd"
@@ -40,8 +46,8 @@ SHORTEST_RUN = 3
 REACH = 256
 """So many characters on both sides of a run are read with its words; more than a rule spans."""
 
-READINGS = 4
-"""In so many ways a run is read in words, where words of the vocabulary overlap in it."""
+SHORTEST_WORD = 2
+"""So many letters a word has that is read within a run; shorter ones are read by themselves."""
 
 
 class ViewName(StrEnum):
@@ -49,6 +55,8 @@ class ViewName(StrEnum):
     LEET = "leet"
     JOINED = "joined"
     JOINED_LEET = "joined_leet"
+    SIGNS = "signs"
+    REREAD = "reread"
 
 
 class Disguise(StrEnum):
@@ -57,6 +65,9 @@ class Disguise(StrEnum):
     LOOKALIKE = "lookalike"
     LEET = "leet"
     SEPARATED = "separated"
+    STRETCHED = "stretched"
+    MASKED = "masked"
+    MISSPELLED = "misspelled"
 
 
 # Marks that decorate letters of alphabets whose bare letter reads the same. Vowel signs of Indic
@@ -106,6 +117,7 @@ def _lookalikes() -> dict[str, str]:
     # alphabets, and their small form is a dotted i. Small eta looks like n, its capital like H.
     table["\u0406"] = table["\u0399"] = "i"
     table["\u03b7"] = "n"
+    table["\u01b2"] = table["\u028b"] = "v"
     for char in _SMALL_CAPITALS:
         if char not in table and char.upper() in table:
             table[char] = table[char.upper()]
@@ -131,7 +143,10 @@ def _fold_character(char: str, lookalikes: dict[str, str]) -> str:
     # Before case folding: capital lookalikes fold to small letters that look like another letter.
     if char in lookalikes:
         return lookalikes[char]
-    return "".join(_fold_part(part, lookalikes) for part in unicodedata.normalize("NFKC", char))
+    parts = unicodedata.normalize("NFKC", char)
+    if len(parts) == 3 and parts[0] == "(" and parts[1].isalpha():
+        parts = parts[1]
+    return "".join(_fold_part(part, lookalikes) for part in parts)
 
 
 def _fold_part(part: str, lookalikes: dict[str, str]) -> str:
@@ -189,9 +204,10 @@ class View:
     """One reading of `original`. Offsets are code points.
 
     `parent` is the view that this one was made from, None for `plain`, and `positions[i]` is the
-    offset in the parent of character `i`; None when every character stands where it stood.
+    offset in the parent of character `i`; None when every character stands where it stood. `ends`,
+    where given, says where the character ends in the parent: after one character if not.
     `runs` are the spans of letters that had been spelled out; a word may begin or end anywhere
-    within them.
+    within them. `rewritten` are the spans of words that were read as others, and why.
     """
 
     name: ViewName
@@ -200,6 +216,8 @@ class View:
     parent: "View | None" = None
     positions: Sequence[int] | None = None
     runs: tuple[tuple[int, int], ...] = ()
+    ends: Sequence[int] | None = None
+    rewritten: tuple[tuple[int, int, Disguise], ...] = ()
 
     @property
     def is_leet(self) -> bool:
@@ -219,15 +237,24 @@ class View:
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The span of the original that `start:end` of this view was read from; end > start."""
-        positions = self.positions if self.parent else self._plain_positions
-        if positions is not None:
-            start, end = positions[start], positions[end - 1] + 1
-        return self.parent.span(start, end) if self.parent else (start, end)
+        if self.parent:
+            return self.parent.span(*self._parent_span(start, end))
+        positions = self._plain_positions
+        return (start, end) if positions is None else (positions[start], positions[end - 1] + 1)
 
     def _parent_span(self, start: int, end: int) -> tuple[int, int]:
         if self.positions is None:
             return start, end
-        return self.positions[start], self.positions[end - 1] + 1
+        last = self.ends[end - 1] if self.ends else self.positions[end - 1] + 1
+        return self.positions[start], last
+
+    def _rewritten_in(self, start: int, end: int) -> Iterator[Disguise]:
+        at = bisect_right(self.rewritten, (start, sys.maxsize)) - 1
+        for first, last, disguise in islice(self.rewritten, max(at, 0), None):
+            if first >= end:
+                return
+            if last > start:
+                yield disguise
 
     def disguises(self, start: int, end: int) -> frozenset[Disguise]:
         """What had to be undone to read `start:end`. Empty if it stands there for all to see."""
@@ -239,7 +266,12 @@ class View:
                     found.add(Disguise.LOOKALIKE)
             return frozenset(found)
         first, last = self._parent_span(start, end)
-        if self.is_leet:
+        if self.name is ViewName.REREAD:
+            found.update(self._rewritten_in(start, end))
+        elif self.name is ViewName.SIGNS:
+            if self.parent.text[first:last] != self.text[start:end]:
+                found.add(Disguise.LOOKALIKE)
+        elif self.is_leet:
             before, after = self.parent.text[first:last], self.text[start:end]
             if any(
                 not old.isalpha() and new.isalpha() for old, new in zip(before, after, strict=True)
@@ -255,6 +287,8 @@ class View:
         """False when the parent reads the same in this span, so that its own match will do."""
         if self.parent is None:
             return True
+        if self.name is ViewName.REREAD:
+            return any(self._rewritten_in(start, end))
         first, last = self._parent_span(start, end)
         if self.is_leet:
             return Disguise.LEET in self.disguises(start, end)
@@ -264,6 +298,14 @@ class View:
         """Whether any of `start:end` was spelled out letter by letter."""
         at = bisect_right(self.runs, (end - 1, len(self.text))) - 1
         return at >= 0 and self.runs[at][1] > start
+
+    def beside_in_run(self, start: int, end: int) -> tuple[str, str]:
+        """The letters that were spelled out in one run with `start:end`, before and after it."""
+        at = bisect_right(self.runs, (end - 1, len(self.text))) - 1
+        if at < 0 or self.runs[at][1] <= start:
+            return "", ""
+        first, last = self.runs[at]
+        return self.text[first:start], self.text[end:last]
 
     def in_run(self, offset: int) -> bool:
         """Whether both neighbours of `offset` belong to one spelled-out run."""
@@ -338,17 +380,26 @@ def _joined(plain: View, vocabulary: "Vocabulary") -> Iterator[View]:
     yield at_once
     if not runs:
         return
-    ways = [vocabulary.readings("".join(text[index] for index in run)) for run in runs]
-    # A run with fewer readings keeps its last one, so that runs are also read together.
-    together: list[list[_Words]] = [
-        [of_run[min(number, len(of_run) - 1)] if of_run else () for of_run in ways]
-        for number in range(max(map(len, ways)))
-    ]
+    best = [vocabulary.reading("".join(text[index] for index in run)) for run in runs]
+    as_set_apart = [_set_apart(text, run) for run in runs]
     letter_by_letter: list[_Words] = [()] * len(runs)
-    for readings in [*together, letter_by_letter]:
+    seen = {text, at_once.text}
+    for readings in (best, as_set_apart, letter_by_letter):
         in_words = _joined_as(plain, runs, readings, REACH)
-        if in_words.text not in {text, at_once.text}:
+        if in_words.text not in seen:
+            seen.add(in_words.text)
             yield in_words
+
+
+def _set_apart(text: str, letters: list[int]) -> _Words:
+    """The words of a run by its gaps, where some are wider than others or only some are space."""
+    gaps = [text[one + 1 : other] for one, other in pairwise(letters)]
+    spaces = [any(char.isspace() for char in gap) for gap in gaps]
+    if all(spaces):
+        narrowest = min(map(len, gaps))
+        spaces = [len(gap) > narrowest for gap in gaps]
+    bounds = [0, *(at for at, space in enumerate(spaces, 1) if space), len(letters)]
+    return tuple(pairwise(bounds))
 
 
 def _joined_as(plain: View, runs: list[list[int]], readings: Sequence[_Words], reach: int) -> View:
@@ -432,43 +483,82 @@ class Vocabulary:
     """The words that rules look for, to read runs of pulled-apart letters with."""
 
     def __init__(self, words: Iterable[str]) -> None:
-        """`words` are folded; those shorter than a run are left out."""
-        forms = sorted({strokes(word) for word in words if len(word) >= SHORTEST_RUN})
+        """`words` are folded; those of one letter are left out."""
+        forms = sorted({strokes(word) for word in words if len(word) >= SHORTEST_WORD})
         self._search = AhoCorasick(forms).find_matches_as_indexes if forms else None
 
-    def readings(self, letters: str) -> list[_Words]:
-        """At most `READINGS` ways to read a run; within one, words do not overlap.
+    def reading(self, letters: str) -> _Words:
+        """The words of a run that cover the most of it, long ones before many short ones.
 
-        What stands beside a word in the run does not keep the word from being read.
+        The sum of the squares of their lengths is greatest. Letters that are in no word are left
+        over, and do not keep the words beside them from being read.
         """
         if self._search is None:
-            return []
+            return ()
         folded = strokes(letters.translate(_LEET_LETTERS))
-        found = {(start, end) for _, start, end in self._search(folded, overlapping=True)}
-        ways: list[list[tuple[int, int]]] = []
-        for start, end in sorted(found, key=lambda span: (span[0], -span[1])):
-            free = next((way for way in ways if way[-1][1] <= start), None)
-            if free is not None:
-                free.append((start, end))
-            elif len(ways) < READINGS:
-                ways.append([(start, end)])
-        return [tuple(way) for way in ways]
+        ending: dict[int, list[int]] = {}
+        for _, start, end in self._search(folded, overlapping=True):
+            ending.setdefault(end, []).append(start)
+        for number in _NUMBER.finditer(letters):
+            ending.setdefault(number.end(), []).append(number.start())
+        best = [0] * (len(letters) + 1)
+        begins: list[int | None] = [None] * (len(letters) + 1)
+        for end in range(1, len(letters) + 1):
+            best[end] = best[end - 1]
+            for start in ending.get(end, ()):
+                worth = best[start] + (end - start) ** 2
+                if worth > best[end]:
+                    best[end], begins[end] = worth, start
+        words: list[tuple[int, int]] = []
+        end = len(letters)
+        while end > 0:
+            start_or_none = begins[end]
+            if start_or_none is None:
+                end -= 1
+            else:
+                words.append((start_or_none, end))
+                end = start_or_none
+        return tuple(reversed(words))
 
 
+    def covers(self, letters: str) -> bool:
+        """Whether a run can be read in words with nothing but words of one letter left over."""
+        left, at = "", 0
+        for start, end in self.reading(letters):
+            left, at = left + letters[at:start], end
+        return _WORDS_OF_ONE_LETTER.issuperset(left + letters[at:])
+
+
+_NUMBER = re.compile(r"[0-9]{2,}")
+# As they are written in chats: "i c u", "r u ok", "x o x".
+_WORDS_OF_ONE_LETTER = frozenset("aiurxoycnk")
 NO_WORDS = Vocabulary(())
+
+
+_SIGN = "[" + re.escape("".join(map(chr, SIGNS))) + "]"
+_NEEDS_SIGNS = re.compile(rf"[a-z]{_SIGN}|{_SIGN}[a-z]|(?:{_SIGN}\W?){{3}}")
+
+
+def _signs(plain: View) -> View | None:
+    if plain.original.isascii() or not _NEEDS_SIGNS.search(plain.text):
+        return None
+    return View(ViewName.SIGNS, plain.text.translate(SIGNS), plain.original, plain)
 
 
 def views_of(text: str, vocabulary: Vocabulary = NO_WORDS) -> tuple[View, ...]:
     """`plain`, then every other view that reads differently. Time and space linear in the text.
 
     There are several `joined` views where letters that were pulled apart can be read in words of
-    the `vocabulary`; the first joins them all.
+    the `vocabulary`; the first joins them all. `reread` is not among them: it needs a `WordReader`.
     """
     plain = View(ViewName.PLAIN, fold(text), text)
     views = [plain]
-    if leet := _leet(plain, ViewName.LEET):
+    if signs := _signs(plain):
+        views.append(signs)
+    clearest = views[-1]
+    if leet := _leet(clearest, ViewName.LEET):
         views.append(leet)
-    for joined in _joined(plain, vocabulary):
+    for joined in _joined(clearest, vocabulary):
         views.append(joined)
         if joined_leet := _leet(joined, ViewName.JOINED_LEET):
             views.append(joined_leet)

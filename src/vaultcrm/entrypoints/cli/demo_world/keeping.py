@@ -9,6 +9,7 @@ from uuid import UUID
 from vaultcrm.db.pending import Connection, run, send
 from vaultcrm.db.queries import access, personalities
 from vaultcrm.domain.audit import AuditAction
+from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.limits import EVERYBODY, TOKENS_PER_DAY
 from vaultcrm.domain.personality import Personality
 from vaultcrm.entrypoints.cli.demo_world.build import CURRENCY
@@ -48,6 +49,10 @@ async def keep_history(
     random = Random("ids")  # noqa: S311 - no secret
     people = await _add_people(connection, creators, now, random)
     rows = Rows(await places_of(connection), people, history.voices, random)
+    for person in load_lore().people:
+        subject = ("user", str(people[person.email]))
+        details = {"role": person.role.value, "creators": len(person.creators) or "all"}
+        rows.add_audit(NIL, now - TEAM_SINCE, None, AuditAction.USER_ADDED, subject, details)
     await _keep_voices(connection, history.voices, creators, rows)
     for draft in history.drafts:
         rows.add_draft(draft)

@@ -17,6 +17,7 @@ from vaultcrm.entrypoints.cli.demo_world.world import ConversationLine, DemoWorl
 DAYS = 30
 """How long the history is."""
 _CHAT_GAP = timedelta(hours=16)
+_ASKED_WITHIN = timedelta(hours=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def _asked(said: Sequence[Said], position: int) -> Said | None:
     """The fan's newest message before this one; none where this one begins a chat."""
     before = said[:position]
     found = next((one for one in reversed(before) if one.sender is Sender.FAN), None)
-    if found is None or said[position].at - found.at > _CHAT_GAP:
+    if found is None or said[position].at - found.at > _ASKED_WITHIN:
         return None
     return found
 

@@ -28,6 +28,11 @@
       (element) => keysOf(element).includes(key) && isShown(element),
     );
 
+  /** What Ctrl+Enter presses: the button of the form that is typed in comes before all others. */
+  const sends = (field) =>
+    field.form?.querySelector("[data-key='Ctrl+Enter'], button:not([type=button])") ??
+    keyed("Ctrl+Enter");
+
   const press = (element) => {
     if (!isField(element)) {
       element.click();
@@ -44,7 +49,7 @@
     if (key === "Escape" && dialog()) return; // the browser closes it
     const inARow = lead && event.timeStamp - leadSince < LEAD_MS ? `${lead} ${key}` : key;
     lead = "";
-    const element = keyed(inARow);
+    const element = inARow === "Ctrl+Enter" ? sends(event.target) : keyed(inARow);
     if (element) {
       event.preventDefault();
       press(element);

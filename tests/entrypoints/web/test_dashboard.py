@@ -104,6 +104,15 @@ async def test_what_nobody_knows_yet_is_said_so_and_is_no_zero(
     assert "No revenue of AI messages is known in the last 7 days" in text
 
 
+async def test_words_in_the_place_of_a_figure_are_not_set_as_one(mary: Person) -> None:
+    page = await mary.open(PATH)
+
+    values = [given["class"] for _, given in page.elements if "value" in given.get("class", "")]
+    # Revenue, four shares of what was decided, time, findings, confidence, replies and offers.
+    assert sum("words" in given for given in values) == 10
+    assert len(values) == 15
+
+
 async def test_a_draft_that_the_filter_stopped_is_told_from_one_that_a_person_rejected(
     mary: Person, talk: Talk, llm: LlmStub
 ) -> None:

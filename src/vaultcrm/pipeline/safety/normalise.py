@@ -355,19 +355,24 @@ def _leet_token(match: re.Match[str]) -> str:
     body = token.rstrip("!|+")
     if body.isalpha() or not any(char.isalpha() for char in body):
         return token
+    if _MEASURE.fullmatch(body):
+        return token
     return body.translate(_LEET_LETTERS) + token[len(body) :]
+
+
+# Times, sizes and amounts, which are what digits beside letters mostly are.
+_MEASURE = re.compile(
+    r"[$\u20ac\u00a3+]*[0-9]+(?:am|pm|st|nd|rd|th|k|x|h|hr|hrs|min|mins|m|s|km|kg|g|lb|lbs|cm|mm|ft|in|d)"
+)
 
 
 def _leet(parent: View, name: ViewName) -> View | None:
     if not _NEEDS_LEET.search(parent.text):
         return None
-    return View(
-        name,
-        _LEET_TOKEN.sub(_leet_token, parent.text),
-        parent.original,
-        parent,
-        runs=parent.runs,
-    )
+    text = _LEET_TOKEN.sub(_leet_token, parent.text)
+    if text == parent.text:
+        return None
+    return View(name, text, parent.original, parent, runs=parent.runs)
 
 
 def _joined(plain: View, vocabulary: "Vocabulary") -> Iterator[View]:

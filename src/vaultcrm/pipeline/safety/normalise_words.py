@@ -116,12 +116,11 @@ class WordReader:
             if len(word) >= _SHORTEST_SWAP or word in self._alone:
                 for shorter in _deletions(word):
                     self._deletions[shorter].append(word)
-        self._heads = frozenset(
-            word[:at]
-            for word in self._words
-            if len(word) >= _SHORTEST_PARTED
-            for at in range(1, len(word))
-        )
+        self._tails: dict[str, set[str]] = defaultdict(set)
+        for word in self._words:
+            if len(word) >= _SHORTEST_PARTED:
+                for at in range(1, len(word)):
+                    self._tails[word[:at]].add(word[at:])
         self._plain: set[str] = set()
         self._read: dict[str, tuple[Reading, ...]] = {}
 
@@ -129,24 +128,27 @@ class WordReader:
         """The view with its disguised words as the words that they are; none if it has none."""
         text = view.text
         tokens = text.split()
-        if not self._plain.issuperset(tokens):
-            disguised = any([self._readings(token) for token in set(tokens).difference(self._plain)])
-        else:
-            disguised = False
-        parted = not self._heads.isdisjoint(tokens) and self._parted(text)
+        disguised = not self._plain.issuperset(tokens) and any(
+            [self._readings(token) for token in set(tokens).difference(self._plain)]
+        )
+        tails = self._tails
+        parted = [
+            found
+            for at, token in enumerate(tokens)
+            if token in tails and (found := self._parted(tokens, at, tails[token]))
+        ]
         if not disguised and not parted:
             return
-        readings = sorted(
-            [*self._placed(text, disguised), *(parted or ())], key=lambda r: (r.start, -r.end)
-        )
-        ways = min(WAYS, max(len(reading.words) for reading in readings))
-        for way in range(ways):
+        readings = sorted(self._placed(text, parted), key=lambda r: (r.start, -r.end))
+        for way in range(min(WAYS, max(len(reading.words) for reading in readings))):
             yield _rewritten(view, readings, way)
 
-    def _placed(self, text: str, disguised: bool) -> Iterator[Reading]:
-        if not disguised:
-            return
-        for token in _TOKEN.finditer(text):
+    def _placed(self, text: str, parted: Sequence[tuple[int, int, str]]) -> Iterator[Reading]:
+        tokens = list(_TOKEN.finditer(text))
+        for first, last, word in parted:
+            end = tokens[last].start() + len(tokens[last][0].rstrip(_END_MARKS))
+            yield Reading(tokens[first].start(), end, (word,), Disguise.SEPARATED)
+        for token in tokens:
             if token[0] not in self._plain:
                 at = token.start()
                 for reading in self._readings(token[0]):
@@ -233,7 +235,7 @@ class WordReader:
         letters_only = "".join(char for char in core if char.isalnum())
         if not letters_only:
             return None
-        if letters_only != core and letters_only.isascii() and letters_only.isalpha():
+        if letters_only != core.replace("-", "") and letters_only.isascii():
             if len(letters_only) >= 3 and letters_only in self._words:
                 return (letters_only,), Disguise.SEPARATED
         if found := self._by_position(core):
@@ -298,32 +300,32 @@ class WordReader:
     def _likeliest(self, words: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(words, key=lambda word: (word not in self._alone, word)))
 
-    def _parted(self, text: str) -> list[Reading]:
-        """Words that were parted by white space, and at least one part of which is no word."""
-        tokens = list(_TOKEN.finditer(text))
-        found = []
-        for place, token in enumerate(tokens):
-            if token[0] not in self._heads:
-                continue
-            joined, parts = token[0], [token[0]]
-            for other in tokens[place + 1 : place + 3]:
-                core = _TRIMMED.sub("", other[0])
-                joined += core
-                parts.append(core)
-                if len(joined) >= _SHORTEST_PARTED and joined in self._words:
-                    if self._is_parted(joined, parts):
-                        end = other.start() + len(core)
-                        found.append(Reading(token.start(), end, (joined,), Disguise.SEPARATED))
-                    break
-                if core != other[0]:
-                    break
-        return found
+    def _parted(
+        self, tokens: Sequence[str], at: int, tails: set[str]
+    ) -> tuple[int, int, str] | None:
+        """The first and last of two or three tokens that are the parts of one word, and the word.
 
-    def _is_parted(self, word: str, parts: Sequence[str]) -> bool:
-        whole = all(part in self._words or part in self._innocent for part in parts)
-        return not whole and " ".join(parts) not in self._innocent and len(word) > len(parts)
+        `tails` is what may follow the first. At least one part is no word of its own.
+        """
+        if at + 1 == len(tokens):
+            return None
+        second = tokens[at + 1]
+        parts = [tokens[at], second.rstrip(_END_MARKS)]
+        if parts[1] in tails and self._is_parted(parts):
+            return at, at + 1, "".join(parts)
+        if at + 2 < len(tokens):
+            parts = [tokens[at], second, tokens[at + 2].rstrip(_END_MARKS)]
+            if second + parts[2] in tails and self._is_parted(parts):
+                return at, at + 2, "".join(parts)
+        return None
+
+    def _is_parted(self, parts: Sequence[str]) -> bool:
+        if "+".join(parts) in self._innocent or all(len(part) == 1 for part in parts):
+            return False
+        return any(part not in self._words and part not in self._innocent for part in parts)
 
 
+_END_MARKS = ".,;:!?)\"'*~ "
 _TOKEN = re.compile(r"\S+")
 
 

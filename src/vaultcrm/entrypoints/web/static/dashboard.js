@@ -6,12 +6,13 @@
   const drawn = new Map();
   const HEIGHT = 220;
 
+  /** As the page writes amounts: less than a dollar to a tenth of a cent. */
   const dollars = (value) =>
-    value === 0
-      ? "$0"
-      : value >= 10
-        ? `$${Math.round(value).toLocaleString("en")}`
-        : `$${value.toFixed(value < 0.01 ? 3 : 2)}`;
+    value === 0 ? "$0" : `$${value.toLocaleString("en", fixed(value >= 1 ? 2 : 3))}`;
+  const fixed = (digits) => ({ minimumFractionDigits: digits, maximumFractionDigits: digits });
+  /** On an axis no finer than its steps. */
+  const dollarsBy = (step) => (value) =>
+    value === 0 ? "$0" : `$${value.toLocaleString("en", fixed(step >= 1 ? 0 : step >= 0.01 ? 2 : 3))}`;
   const seconds = (value) =>
     value < 60
       ? `${Math.round(value)} s`
@@ -93,7 +94,7 @@
             size: 52,
             grid: { stroke: line, width: 1 },
             ...(STEPS[chart.unit] ? { incrs: STEPS[chart.unit] } : {}),
-            values: (_, splits) => splits.map(tell),
+            values: (_, splits, __, ___, step) => splits.map(chart.unit === "usd" ? dollarsBy(step) : tell),
           },
         ],
         series: [{}, ...seriesOf({ shape: chart.shape, values: order }, order.map((at) => inks[at]))],

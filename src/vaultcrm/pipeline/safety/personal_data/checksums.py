@@ -128,7 +128,8 @@ def _permuted(lanes: list[int]) -> list[int]:
             turned = _rotated(moved, (step + 1) * (step + 2) // 2 % 64)
             moved, lanes[x + 5 * y] = lanes[x + 5 * y], turned
         lanes = [
-            lane ^ (~lanes[(place + 1) % 5 + place // 5 * 5] & lanes[(place + 2) % 5 + place // 5 * 5])
+            lane
+            ^ (~lanes[(place + 1) % 5 + place // 5 * 5] & lanes[(place + 2) % 5 + place // 5 * 5])
             for place, lane in enumerate(lanes)
         ]
         lanes[0] ^= constant

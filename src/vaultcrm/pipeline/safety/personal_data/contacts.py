@@ -37,10 +37,12 @@ _DOT_WORD = r"(?:dot|punto|ponto|point|punkt|pkt)"
 _DOT = rf"(?: ?\. ?| ?[(\[{{<*_\-]+ ?(?:{_DOT_WORD}|\.|,) ?[)\]}}>*_\-]+ ?| {_DOT_WORD} )"
 _AT_WORD = r"(?:at|arroba|aroba|arobase|arobas|klammeraffe)"
 _AT = rf"(?: ?[(\[{{<*_\-]* ?@ ?[)\]}}>*_\-]* ?| ?[(\[{{<*_\-]+ ?(?:{_AT_WORD}|a) ?[)\]}}>*_\-]+ ?| {_AT_WORD} )"
-_INNER = rf"(?:[._%+\-]|{_DOT}| ?(?:underscore|dash|hyphen|minus|unterstrich|guion bajo|underline) ?)"
+_INNER = (
+    rf"(?:[._%+\-]|{_DOT}| ?(?:underscore|dash|hyphen|minus|unterstrich|guion bajo|underline) ?)"
+)
 
 _PLAIN_EMAIL = Pattern(
-    r"[\pL\pN][\pL\pN._%+\-]{0,63}@(?:[\pL\pN](?:[\pL\pN\-]{0,62})\.){1,5}[\pL]{2,24}"
+    r"[\pL\pN][\pL\pN._%+\-]*@(?:[\pL\pN\-]+\.)+\pL{2,24}"
 )
 _SPELLED_EMAIL = Pattern(
     rf"\b[a-z0-9]{{1,30}}(?:{_INNER}[a-z0-9]{{1,30}}){{0,4}}_?{_AT}"
@@ -180,9 +182,7 @@ _NAMED_ACCOUNTS = Pattern(
     r"(?: (?:at|as|under|with|como|sous|unter|user|username|handle))?[ :,\-]{1,3})"
     rf"{_NAME}"
 )
-_NAME_ON_NETWORK = Pattern(
-    rf"{_NAME} (?:on|en|no|na|sur|auf|@) (?:my )?(?:{_PLACES})\b"
-)
+_NAME_ON_NETWORK = Pattern(rf"{_NAME} (?:on|en|no|na|sur|auf|@) (?:my )?(?:{_PLACES})\b")
 _NAME_AT_END = re.compile(rf"{_NAME}$")
 _NAME_AT_START = re.compile(_NAME)
 _DISCORD_TAGS = Pattern(r"\b[a-z][a-z0-9_.]{1,31}#\d{4}\b")

@@ -25,9 +25,7 @@ MAX_NUMBERS = 48
 """So many runs of digits are tried as telephone numbers; a text with more goes to a person."""
 
 _GAP = r"[ ().\-/\t\n\x{b7}_*~|\x{2022}]{0,3}"
-_NANP = Pattern(
-    r"(?:\+?\b1[ .\-]?)?(?:\(\d{3}\)[ .\-]?|\b\d{3}[ .\-]{1,2})\d{3}[ .\-]{1,2}\d{4}\b"
-)
+_NANP = Pattern(r"(?:\+?\b1[ .\-]?)?(?:\(\d{3}\)[ .\-]?|\b\d{3}[ .\-]{1,2})\d{3}[ .\-]{1,2}\d{4}\b")
 _NUMBER = Pattern(rf"\+?\(?\d(?:{_GAP}\d){{6,23}}")
 _LOCAL = re.compile(r"[2-9]\d{2}[-.]\d{4}")
 _DAY_TO_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -97,8 +95,18 @@ def _formatted(text: str) -> Iterator[tuple[int, int]]:
     """Numbers grouped as in North America, which nothing but a telephone number is."""
     for start, end in _NANP.spans(text):
         before = text[max(0, start - CUE_REACH) : start]
-        if not (before[-1:] in "$#." and before) or _CUE.search(before):
+        ordinary = before.endswith(("$", "#", ".")) or _is_row_of_counts(text[start:end])
+        if not ordinary or _CUE.search(before):
             yield start, end
+
+
+def _is_row_of_counts(candidate: str) -> bool:
+    """Whether three numbers with only spaces between them may be weights or prices."""
+    groups = _DIGITS.findall(candidate)
+    bare = len(groups) == 3 and not set(_NOT_DIGITS.findall(candidate)) - {" ", "  "}
+    return bare and (
+        all(int(group) % 5 == 0 for group in groups) or groups[0] < "2" or groups[1] < "2"
+    )
 
 
 def _without(text: str, spans: "Iterator[tuple[int, int]] | list[tuple[int, int]]") -> str:
@@ -122,6 +130,8 @@ def _within(text: str, start: int, end: int, region: str) -> Iterator[Sighting]:
     after_counts = bool(_COUNTED.match(text, end))
     groups = [match.span() for match in _DIGITS.finditer(text, start, end)]
     for first, last in _windows(len(groups)):
+        if any(stop - begin > _BESIDE for begin, stop in (*groups[:first], *groups[last:])):
+            continue
         at = start if first == 0 else groups[first][0]
         until = groups[last - 1][1]
         candidate = text[at:until]
@@ -136,6 +146,10 @@ def _within(text: str, start: int, end: int, region: str) -> Iterator[Sighting]:
         if _LOCAL.fullmatch(candidate):
             yield Sighting(PHONE if cued else LOCAL_PHONE, at, until)
             return
+
+
+_BESIDE = 3
+"""A number of more digits than this beside a telephone number would be part of it."""
 
 
 def _windows(groups: int) -> Iterator[tuple[int, int]]:
@@ -154,8 +168,7 @@ def _is_phone(candidate: str, sizes: list[int], region: str, *, cued: bool) -> b
     if len(digits) > 15 or len(set(digits)) < 2 or _counts(groups):
         return False
     if abroad:
-        international = digits[2:] if digits.startswith("00") else digits
-        number = _parsed("+" + international, None)
+        number = _parsed("+" + digits.removeprefix("00"), None)
         return number is not None and phonenumbers.is_possible_number(number)
     if _BOOK.fullmatch(digits) or _ADDRESS_OF_MACHINE.fullmatch(candidate):
         return False
@@ -270,5 +283,7 @@ def spelled_numbers(text: str) -> Iterator[Sighting]:
 def _is_counting(digits: str) -> bool:
     """Whether most steps from digit to digit are those of counting, as trainers do."""
     steps = [int(later) - int(earlier) for earlier, later in pairwise(digits)]
-    ordered = sum(step in {1, -1} or later == "1" for step, later in zip(steps, digits[1:], strict=True))
+    ordered = sum(
+        step in {1, -1} or later == "1" for step, later in zip(steps, digits[1:], strict=True)
+    )
     return len(set(digits)) < 3 or ordered >= 0.7 * len(steps)

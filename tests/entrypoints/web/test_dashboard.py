@@ -77,7 +77,7 @@ async def test_a_manager_reads_what_became_of_todays_drafts_in_numbers_and_in_wo
 
     for told in (
         "Drafts made 4 yesterday 0",
-        "Waiting now 1 the oldest for now",
+        "Waiting now 1 the oldest came just now",
         "Sent unchanged 33% 1 of 3 decided by people",
         "Edited first 33% 1 of 3 decided by people",
         "Rejected 33% 1 of 3 decided by people",

@@ -122,7 +122,7 @@ def ai_numbers(
 
 def _oldest(since: datetime, now: datetime) -> str:
     if now - since < timedelta(minutes=1):
-        return "all came just now"
+        return "the oldest came just now"
     return f"the oldest for {times.age(since, now)}"
 
 

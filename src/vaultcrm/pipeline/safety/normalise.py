@@ -387,9 +387,8 @@ def _joined(plain: View, vocabulary: "Vocabulary") -> Iterator[View]:
         return
     best = [vocabulary.reading("".join(text[index] for index in run)) for run in runs]
     as_set_apart = [_set_apart(text, run) for run in runs]
-    letter_by_letter: list[_Words] = [()] * len(runs)
     seen = {text, at_once.text}
-    for readings in (best, as_set_apart, letter_by_letter):
+    for readings in (best, as_set_apart):
         in_words = _joined_as(plain, runs, readings, REACH)
         if in_words.text not in seen:
             seen.add(in_words.text)

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 
 from vaultcrm.pipeline.safety.normalise import Disguise, View, ViewName, strokes
 from vaultcrm.pipeline.safety.normalise_signs import LETTERS
@@ -98,10 +99,12 @@ class WordReader:
 
         A phrase of one word is enough for a finding, so that it is also found where it is short.
         """
-        self._alone = frozenset(phrase for phrase in phrases if phrase.isalpha())
-        self._words = frozenset(word for word in words if word.isascii()) | {
-            word for word in self._alone if word.isascii()
-        }
+        run_together = {"".join(filter(str.isalnum, phrase)) for phrase in phrases}
+        self._alone = frozenset(
+            word for word in run_together if word.isascii() and word.isalpha()
+        )
+        single = {word for word in words if word.isascii()}
+        self._words = single | self._alone
         self._innocent = innocent_words()
         self._squeezed: dict[str, list[str]] = defaultdict(list)
         self._by_letter: dict[tuple[int, int, str], list[str]] = defaultdict(list)
@@ -117,10 +120,11 @@ class WordReader:
                 for shorter in _deletions(word):
                     self._deletions[shorter].append(word)
         self._tails: dict[str, set[str]] = defaultdict(set)
-        for word in self._words:
+        for word in single:
             if len(word) >= _SHORTEST_PARTED:
                 for at in range(1, len(word)):
-                    self._tails[word[:at]].add(word[at:])
+                    if self._is_parted((word[:at], word[at:])):
+                        self._tails[word[:at]].add(word[at:])
         self._plain: set[str] = set()
         self._read: dict[str, tuple[Reading, ...]] = {}
 
@@ -131,12 +135,7 @@ class WordReader:
         disguised = not self._plain.issuperset(tokens) and any(
             [self._readings(token) for token in set(tokens).difference(self._plain)]
         )
-        tails = self._tails
-        parted = [
-            found
-            for at, token in enumerate(tokens)
-            if token in tails and (found := self._parted(tokens, at, tails[token]))
-        ]
+        parted = self._parted(tokens)
         if not disguised and not parted:
             return
         readings = sorted(self._placed(text, parted), key=lambda r: (r.start, -r.end))
@@ -235,7 +234,7 @@ class WordReader:
         letters_only = "".join(char for char in core if char.isalnum())
         if not letters_only:
             return None
-        if letters_only != core.replace("-", "") and letters_only.isascii():
+        if letters_only != _JOINERS.sub("", core) and letters_only.isascii():
             if len(letters_only) >= 3 and letters_only in self._words:
                 return (letters_only,), Disguise.SEPARATED
         if found := self._by_position(core):
@@ -250,15 +249,16 @@ class WordReader:
         """Words of the same length whose letters the signs of `core` may stand for."""
         choices = [_choices(char) for char in core]
         known = [at for at, letters in enumerate(choices) if len(letters) == 1]
-        masks = sum(1 for letters in choices if not letters)
+        masks = choices.count("")
         length = len(core)
         if length < 3 or not known or masks > max(1, length * 2 // 5):
             return None
         if not any(char.isalpha() for char in core):
             return None
-        if masks and length < _SHORTEST_SWAP and not _MASKS.issuperset(
-            char for char, letters in zip(core, choices, strict=True) if not letters
-        ):
+        marks = [at for at, letters in enumerate(choices) if not letters]
+        # Other marks are punctuation where they end a word or stand in a short one.
+        is_loose = marks and (length < _SHORTEST_SWAP or marks[0] == 0 or marks[-1] == length - 1)
+        if is_loose and not _MASKS.issuperset(core[at] for at in marks):
             return None
         words = [
             word
@@ -300,31 +300,33 @@ class WordReader:
     def _likeliest(self, words: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(words, key=lambda word: (word not in self._alone, word)))
 
-    def _parted(
-        self, tokens: Sequence[str], at: int, tails: set[str]
-    ) -> tuple[int, int, str] | None:
+    def _parted(self, tokens: Sequence[str]) -> list[tuple[int, int, str]]:
         """The first and last of two or three tokens that are the parts of one word, and the word.
 
-        `tails` is what may follow the first. At least one part is no word of its own.
+        At least one of the parts is no word of its own.
         """
-        if at + 1 == len(tokens):
-            return None
-        second = tokens[at + 1]
-        parts = [tokens[at], second.rstrip(_END_MARKS)]
-        if parts[1] in tails and self._is_parted(parts):
-            return at, at + 1, "".join(parts)
-        if at + 2 < len(tokens):
-            parts = [tokens[at], second, tokens[at + 2].rstrip(_END_MARKS)]
-            if second + parts[2] in tails and self._is_parted(parts):
-                return at, at + 2, "".join(parts)
-        return None
+        tails = self._tails
+        found = []
+        for at, (first, second) in enumerate(pairwise(tokens)):
+            if first not in tails:
+                continue
+            last = second.rstrip(_END_MARKS)
+            if last in tails[first]:
+                found.append((at, at + 1, first + last))
+            elif first + second in tails and at + 2 < len(tokens):
+                last = tokens[at + 2].rstrip(_END_MARKS)
+                if last in tails[first + second]:
+                    found.append((at, at + 2, first + second + last))
+        return found
 
-    def _is_parted(self, parts: Sequence[str]) -> bool:
-        if "+".join(parts) in self._innocent or all(len(part) == 1 for part in parts):
+    def _is_parted(self, parts: tuple[str, str]) -> bool:
+        if parts[0] in _OFTEN_ALONE or "+".join(parts) in self._innocent:
             return False
         return any(part not in self._words and part not in self._innocent for part in parts)
 
 
+_OFTEN_ALONE = frozenset("aiurxoy")
+_JOINERS = re.compile(r"[\-']")
 _END_MARKS = ".,;:!?)\"'*~ "
 _TOKEN = re.compile(r"\S+")
 

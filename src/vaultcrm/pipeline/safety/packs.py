@@ -109,7 +109,6 @@ class Rule:
     def words_of_rules(self) -> frozenset[str]:
         """The words of terms and patterns alone, folded."""
         words = {word for term in self.terms for word in _WORD.findall(term)}
-        words.update("".join(char for char in term if char.isalnum()) for term in self.terms)
         return frozenset(words.union(*map(_literal_words, self.patterns)))
 
     @property

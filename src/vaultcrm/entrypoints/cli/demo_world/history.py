@@ -61,7 +61,10 @@ _EDITED = _Chances(0.32, 0.08)
 _REJECTED_FIRST = _Chances(0.18, 0.06)
 _BLOCKED = _Chances(0.05, 0.025)
 _EXPIRED = _Chances(0.06, 0.04)
+"""How often a message of the creator's was written by hand (more where the fan waited long) or from
+an edited draft, and how often drafts were rejected, stopped or overtaken before it."""
 _REJECTED_AND_WAITING = 0.12
+"""How often a draft for a fan who still waits was rejected."""
 
 
 def build_history(

@@ -13,6 +13,7 @@ from vaultcrm.pipeline.safety.personal_data.kinds import (
     EMAIL,
     HANDLE,
     LINK,
+    SPELLED_EMAIL,
     Sighting,
 )
 
@@ -82,7 +83,7 @@ def emails(text: str) -> Iterator[Sighting]:
         for start, end in pattern.spans(text):
             at = _name_start(text, start, end)
             if at is not None and _is_address(text, at, end):
-                yield Sighting(EMAIL, at, end)
+                yield Sighting(SPELLED_EMAIL, at, end)
 
 
 _AT_SIGN = re.compile(rf"{_AT}")

@@ -32,10 +32,27 @@ class Sighting:
 _CONTACT = (Category.PERSONAL_DATA, Category.OFF_PLATFORM_CONTACT)
 _PAYMENT = (Category.PERSONAL_DATA, Category.OFF_PLATFORM_PAYMENT)
 _PRIVATE = (Category.PERSONAL_DATA,)
+_ELSEWHERE = (Category.OFF_PLATFORM_CONTACT,)
 _BLOCK, _REVIEW = FindingTier.BLOCK, FindingTier.REVIEW
 
 EMAIL = Kind("email", _CONTACT, _BLOCK, 0.98, "Contains an e-mail address.", "[email]")
+SPELLED_EMAIL = Kind(
+    "spelled_email",
+    _CONTACT,
+    _BLOCK,
+    0.88,
+    "Contains an e-mail address that is partly written in words.",
+    "[email]",
+)
 PHONE = Kind("phone", _CONTACT, _BLOCK, 0.95, "Contains a telephone number.", "[phone]")
+SPELLED_PHONE = Kind(
+    "spelled_phone",
+    _CONTACT,
+    _BLOCK,
+    0.88,
+    "Contains a telephone number that is written in words.",
+    "[phone]",
+)
 LOCAL_PHONE = Kind(
     "local_phone", _CONTACT, _REVIEW, 0.6, "May contain a local telephone number.", "[phone]"
 )
@@ -71,13 +88,13 @@ ADDRESS = Kind(
     "Contains what looks like an address.",
     "[address]",
 )
-LINK = Kind("link", _CONTACT, _REVIEW, 0.8, "Contains a link to another site.", "[link]")
+LINK = Kind("link", _ELSEWHERE, _REVIEW, 0.8, "Contains a link to another site.", "[link]")
 HANDLE = Kind("handle", _CONTACT, _REVIEW, 0.6, "Names an account by its handle.", "[handle]")
 ACCOUNT = Kind(
-    "account", _CONTACT, _BLOCK, 0.9, "Tells the name of an account elsewhere.", "[handle]"
+    "account", _CONTACT, _BLOCK, 0.8, "Tells the name of an account elsewhere.", "[handle]"
 )
 
 KINDS = (
-    EMAIL, PHONE, LOCAL_PHONE, MANY_NUMBERS, CARD, IBAN, CRYPTO, CRYPTO_UNSURE, SSN, ADDRESS,
-    LINK, HANDLE, ACCOUNT,
+    EMAIL, SPELLED_EMAIL, PHONE, SPELLED_PHONE, LOCAL_PHONE, MANY_NUMBERS, CARD, IBAN, CRYPTO,
+    CRYPTO_UNSURE, SSN, ADDRESS, LINK, HANDLE, ACCOUNT,
 )  # fmt: skip

@@ -18,6 +18,7 @@ from vaultcrm.pipeline.safety.personal_data.kinds import (
     LOCAL_PHONE,
     MANY_NUMBERS,
     PHONE,
+    SPELLED_PHONE,
     Sighting,
 )
 
@@ -277,13 +278,20 @@ def spelled_numbers(text: str) -> Iterator[Sighting]:
         if len(digits) < 9 and not cued:
             yield Sighting(LOCAL_PHONE, start, end)
         elif len(digits) <= _LONGEST:
-            yield Sighting(PHONE, start, end)
+            yield Sighting(SPELLED_PHONE, start, end)
 
 
 def _is_counting(digits: str) -> bool:
-    """Whether most steps from digit to digit are those of counting, as trainers do."""
-    steps = [int(later) - int(earlier) for earlier, later in pairwise(digits)]
-    ordered = sum(
-        step in {1, -1} or later == "1" for step, later in zip(steps, digits[1:], strict=True)
-    )
-    return len(set(digits)) < 3 or ordered >= 0.7 * len(steps)
+    """Whether the digits are counts up or down, as trainers and musicians call them out."""
+    if len(set(digits)) < 3:
+        return True
+    for step in (1, -1):
+        runs = [digits[0]]
+        for earlier, later in pairwise(digits):
+            if int(later) - int(earlier) == step:
+                runs[-1] += later
+            else:
+                runs.append(later)
+        if all(len(run) > 2 or run == "12" for run in runs):
+            return True
+    return False

@@ -20,7 +20,12 @@ from vaultcrm.pipeline.safety.personal_data.contacts import (
     named_accounts,
     spelled_links,
 )
-from vaultcrm.pipeline.safety.personal_data.kinds import EMAIL, LINK, Sighting
+from vaultcrm.pipeline.safety.personal_data.kinds import (
+    EMAIL,
+    LINK,
+    SPELLED_EMAIL,
+    Sighting,
+)
 from vaultcrm.pipeline.safety.personal_data.phones import (
     MAX_NUMBERS,
     SPELLED_TRIGGER,
@@ -58,7 +63,7 @@ def _looks() -> "re2.Set":
 
 
 _LOOKS = _looks()
-_CALLS_A_NUMBER = ("wa.me", "api.whatsapp", "tel:", "t.me/+")
+_HOLD_NUMBERS = frozenset({EMAIL, SPELLED_EMAIL, LINK})
 
 
 def sightings(view: View, region: str, *, most_numbers: int = MAX_NUMBERS) -> Iterator[Sighting]:
@@ -75,7 +80,7 @@ def sightings(view: View, region: str, *, most_numbers: int = MAX_NUMBERS) -> It
     taken: list[tuple[int, int]] = []
     if _SIGN in seen:
         for sighting in _with_signs(text):
-            if sighting.kind in {EMAIL, LINK} and not _calls_a_number(text, sighting):
+            if sighting.kind in _HOLD_NUMBERS:
                 taken.append((sighting.start, sighting.end))
             yield sighting
     if _NETWORK in seen:
@@ -100,11 +105,6 @@ def _with_signs(text: str) -> Iterator[Sighting]:
         yield from handles(text)
     yield from links(text)
     yield from spelled_links(text)
-
-
-def _calls_a_number(text: str, sighting: Sighting) -> bool:
-    found = text[sighting.start : sighting.end]
-    return any(start in found for start in _CALLS_A_NUMBER)
 
 
 def _blanked(text: str, spans: list[tuple[int, int]]) -> str:

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from http import HTTPStatus
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from vaultcrm.entrypoints.web import words
 from vaultcrm.entrypoints.web.desk import Desk
 from vaultcrm.entrypoints.web.inbox_list import Filters, read_list
 from vaultcrm.entrypoints.web.pages import asked_by_htmx, page
+from vaultcrm.entrypoints.web.spending import LAST_BOUGHT, by_week
 from vaultcrm.entrypoints.web.thread import Bubble, bubbles
 from vaultcrm.pipeline.context import engagement_score
 from vaultcrm.workflows.find_channel import find_channel
@@ -34,8 +34,6 @@ from vaultcrm.workflows.parts import Parts
 
 MESSAGES = 50
 DRAFTS = 6
-WEEKS = 12
-LAST_BOUGHT = 3
 
 NO_CAPABILITIES = Capabilities(
     automated_sending=False,
@@ -249,7 +247,7 @@ async def open_conversation(
         engagement=engagement_score(situation.activity, desk.now),
         drafts=drafts,
         bought=bought[:LAST_BOUGHT],
-        weeks=_by_week(bought, situation.fan.lifetime_value.currency, desk.now),
+        weeks=by_week(bought, situation.fan.lifetime_value.currency, desk.now),
         version=version,
         newest_id=shown[0].message.id if shown and start is None else None,
         unread=row["unread_count"],
@@ -264,15 +262,6 @@ async def _carries(parts: Parts, creator_id: UUID, channel: str) -> tuple[Capabi
         return (await find_channel(parts, creator_id, channel)).capabilities, True
     except NotFound:
         return NO_CAPABILITIES, False
-
-
-def _by_week(bought: tuple[Bought, ...], currency: str, now: datetime) -> tuple[Money, ...]:
-    weeks = [0] * WEEKS
-    for one in bought:
-        back = (now - one.at) // timedelta(weeks=1)
-        if 0 <= back < WEEKS and one.amount.currency == currency:
-            weeks[WEEKS - 1 - back] += one.amount.minor
-    return tuple(Money(minor, currency) for minor in weeks)
 
 
 async def _shown(

@@ -131,9 +131,7 @@ async def open_desk(parts: Parts, session: Session) -> Desk:
             unseen_alerts=(),
         )
         async with connection.pipeline():
-            counts_sent = await queue_counts(
-                connection, desk.ai_creator_ids, caller.user_id, now
-            )
+            counts_sent = await queue_counts(connection, desk.ai_creator_ids, caller.user_id, now)
             waiting_sent = await console.waiting_conversations(connection, list(creators))
             used_sent = await limits.used_today(
                 connection,

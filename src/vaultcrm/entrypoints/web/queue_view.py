@@ -7,16 +7,19 @@ from enum import StrEnum
 from uuid import UUID
 
 from vaultcrm.db.queries import cards as card_queries
-from vaultcrm.db.queries import console, generations, outbox, situations
+from vaultcrm.db.queries import console, generations, inbox, outbox, situations
 from vaultcrm.db.queries.cards import CardList, QueueCard
+from vaultcrm.db.queries.inbox import Bought
 from vaultcrm.db.queries.outbox import StillHere
 from vaultcrm.domain.approval import DecisionAction
 from vaultcrm.domain.errors import Conflict, NotFound
 from vaultcrm.domain.generation import GenerationRecord, GenerationStatus
+from vaultcrm.domain.money import Money
 from vaultcrm.domain.safety import Verdict
 from vaultcrm.domain.situation import Situation
 from vaultcrm.entrypoints.web import words
 from vaultcrm.entrypoints.web.desk import Desk
+from vaultcrm.entrypoints.web.spending import LAST_BOUGHT, by_week
 from vaultcrm.entrypoints.web.thread import Bubble, bubbles
 from vaultcrm.pipeline.context import engagement_score
 from vaultcrm.workflows.find_draft import too_late
@@ -57,12 +60,16 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The draft that is being looked at. `conflict` says who was first, where somebody was."""
+    """The draft that is being looked at. `weeks` are what the fan has bought in each of the last
+    twelve; `conflict` says who was first, where somebody was.
+    """
 
     record: GenerationRecord
     situation: Situation
     bubbles: tuple[Bubble, ...]
     engagement: int
+    bought: tuple[Bought, ...]
+    weeks: tuple[Money, ...]
     conflict: Conflict | None
 
     @property
@@ -178,8 +185,10 @@ async def open_draft(parts: Parts, desk: Desk, generation_id: UUID, *, hold: boo
             thread_sent = await console.thread(
                 connection, record.creator_id, record.conversation_id, before=None, limit=TAIL
             )
+            bought_sent = await inbox.bought(connection, record.creator_id, record.fan_id)
         situation = await situation_sent.answer()
         newest_first = await thread_sent.answer()
+        bought = await bought_sent.answer()
     if situation is None:
         raise NotFound("draft")
     if not hold and _is_somebody_elses(record, desk):
@@ -193,6 +202,8 @@ async def open_draft(parts: Parts, desk: Desk, generation_id: UUID, *, hold: boo
             creator_name=situation.creator.display_name,
         ),
         engagement=engagement_score(situation.activity, desk.now),
+        bought=bought[:LAST_BOUGHT],
+        weeks=by_week(bought, situation.fan.lifetime_value.currency, desk.now),
         conflict=conflict,
     )
 

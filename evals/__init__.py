@@ -1,0 +1,1 @@
+"""Evaluations on sets of our own: `python -m evals`, or `make evals`."""

@@ -30,9 +30,7 @@ def zero_width(word: str, chance: Random) -> str:
 
 
 def combining_marks(word: str, chance: Random) -> str:
-    return "".join(
-        letter + "".join(chance.sample(_MARKS, chance.randint(1, 2))) for letter in word
-    )
+    return "".join(letter + "".join(chance.sample(_MARKS, chance.randint(1, 2))) for letter in word)
 
 
 def lookalikes(word: str, chance: Random) -> str:

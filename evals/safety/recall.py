@@ -14,6 +14,7 @@ from vaultcrm.pipeline.safety.packs import load_packs
 OFFENCES = Path(__file__).parent / "offences"
 PLAIN = "as_typed"
 _NOT_DISGUISED = frozenset({Category.OBFUSCATION, Category.PERSONAL_DATA})
+_MARKUP = frozenset("<>[]{}#@")
 _SPELLED = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -55,13 +56,16 @@ def held_out() -> list[Offence]:
 
 
 def pack_examples() -> list[Offence]:
-    """What the rules' own examples say must match, where it is not disguised already."""
+    """What the rules' own examples say must match, where it is words that are not disguised."""
+    content_filter = ContentFilter.load()
     return [
         Offence(rule.category, rule.first_scope, example, "examples")
         for pack in load_packs()
         for rule in pack.rules
         for example in rule.matching_examples
-        if rule.category not in _NOT_DISGUISED and example.isascii()
+        if rule.category not in _NOT_DISGUISED
+        and _MARKUP.isdisjoint(example)
+        and not content_filter.check(example, rule.first_scope).has(Category.OBFUSCATION)
     ]
 
 
@@ -89,7 +93,10 @@ def trials(
                     continue
                 text = offence.text[:start] + typed + offence.text[start + len(word) :]
                 yield Trial(
-                    offence, family.name, text, _is_found(content_filter, offence, text, known, family)
+                    offence,
+                    family.name,
+                    text,
+                    _is_found(content_filter, offence, text, known, family),
                 )
 
 

@@ -156,11 +156,15 @@ def _reread(views: Iterable[View], reader: WordReader) -> Iterator[View]:
 
 def _as_sure_as_read(finding: Finding, hit: Hit) -> Finding:
     """A word that had to be guessed is for a person to judge."""
-    if hit.view.name is not ViewName.REREAD or finding.tier is FindingTier.REVIEW:
-        return finding
-    if Disguise.MISSPELLED not in hit.view.disguises(hit.start, hit.end):
+    if not _is_guess(hit):
         return finding
     return replace(finding, tier=FindingTier.REVIEW, score=_GUESSED_SCORE)
+
+
+def _is_guess(hit: Hit) -> bool:
+    return hit.view.name is ViewName.REREAD and Disguise.MISSPELLED in hit.view.disguises(
+        hit.start, hit.end
+    )
 
 
 def _hits(
@@ -174,7 +178,9 @@ def _hits(
             for hit in index.hits(view):
                 start, end = view.span(hit.start, hit.end)
                 if not _is_shown(shown.get(hit.owner), start, end):
-                    new.append((hit.owner, (start, end)))
+                    # What is only a guess must not keep a surer reading from being found.
+                    if not _is_guess(hit):
+                        new.append((hit.owner, (start, end)))
                     yield hit, start, end
         for owner, span in new:
             shown.setdefault(owner, []).append(span)

@@ -99,7 +99,10 @@ def _is_decoration(char: str) -> bool:
 
 
 # Alphabets whose small letters are drawn as small capitals: their table entry is the capital's.
-_SMALL_CAPITALS = tuple(chr(point) for point in (*range(0x03B1, 0x03CA), *range(0x0430, 0x0460)))
+_SMALL_CAPITALS = tuple(
+    chr(point)
+    for point in (*range(0x03B1, 0x03CA), *range(0x0430, 0x0460), *range(0x2C81, 0x2CB2, 2))
+)
 
 
 def _lookalikes() -> dict[str, str]:
@@ -523,7 +526,6 @@ class Vocabulary:
                 words.append((start_or_none, end))
                 end = start_or_none
         return tuple(reversed(words))
-
 
     def covers(self, letters: str) -> bool:
         """Whether a run can be read in words with nothing but words of one letter left over."""

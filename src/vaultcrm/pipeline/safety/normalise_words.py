@@ -32,6 +32,7 @@ WAYS = 3
 
 _LONGEST = 32
 _SHORTEST_SWAP = 4
+_SHORTEST_DOUBLED = 3
 _SHORTEST_MISSPELLING = 6
 _SHORTEST_PARTED = 5
 _REMEMBERED = 50_000
@@ -39,13 +40,16 @@ _REMEMBERED = 50_000
 _LEET = {
     "0": "o", "1": "il", "2": "z", "3": "e", "4": "a", "5": "s", "6": "gb", "7": "tl", "8": "b",
     "9": "gq", "@": "a", "$": "s", "!": "il", "|": "il", "+": "t", "(": "c", "<": "c", "[": "c",
-    "{": "c", "^": "a", "&": "e", "%": "x", "#": "h", "?": "", "*": "", "_": "", "~": "", ".": "",
+    "{": "c", "^": "a", "&": "e", "%": "", "#": "", "?": "", "*": "", "_": "", "~": "", ".": "",
     "-": "", "=": "", "\\": "", "/": "", ":": "", ";": "", ",": "", '"': "",
 }  # fmt: skip
 _FIRST_LETTER = str.maketrans({sign: letters[0] for sign, letters in _LEET.items() if letters})
 _MASKS = frozenset("*#_?%^&~•·×●■█✱✳")
-_TRIMMED = re.compile(r"^[^\w@$(<|+£€¢]+|[^\w@$£€¢]+$|^[(<|+](?=[a-z]+[)>|+]?$)")
-_PIECES = re.compile(r"[^\s,;:!?()/\"…“”\[\]{}=.…]+")
+_TRIMMED = re.compile(
+    r"^(?:[^\w@$(<|+\u00a3\u20ac\u00a2]|_)+|(?:[^\w@$|+\u00a3\u20ac\u00a2]|_)+$"
+    r"|^[(<|+](?=[a-z]+[)>|+]?$)"
+)
+_PIECES = re.compile(r"[^\s,;:!?()/\"'\[\]{}<>=.\-\u2026\u201c\u201d]+")
 _RUNS = re.compile(r"(.)\1+")
 _LONG_RUNS = re.compile(r"(.)\1{2,}")
 
@@ -100,9 +104,7 @@ class WordReader:
         A phrase of one word is enough for a finding, so that it is also found where it is short.
         """
         run_together = {"".join(filter(str.isalnum, phrase)) for phrase in phrases}
-        self._alone = frozenset(
-            word for word in run_together if word.isascii() and word.isalpha()
-        )
+        self._alone = frozenset(word for word in run_together if word.isascii() and word.isalpha())
         single = {word for word in words if word.isascii()}
         self._words = single | self._alone
         self._innocent = innocent_words()
@@ -223,7 +225,7 @@ class WordReader:
             if typed == own:
                 if len(word) < _SHORTEST_SWAP and word not in self._alone:
                     continue
-            elif is_long or len(word) >= _SHORTEST_SWAP or word in self._alone:
+            elif is_long or len(word) >= _SHORTEST_DOUBLED:
                 disguise = Disguise.STRETCHED
             else:
                 continue

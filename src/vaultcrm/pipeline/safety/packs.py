@@ -62,6 +62,7 @@ _WORD = re.compile(r"[a-z]+")
 _NOT_LITERAL = re.compile(r"\\x\{\w+\}|\\.|\[[^\]]*\]|\{[\d,]+\}")
 _OPTIONAL_MARK = re.compile(r"['\-]\?")
 _OPTIONAL_LETTER = re.compile(r"([a-z]+)[a-z]\?")
+_EITHER_LETTER = re.compile(r"([a-z]+)\[([a-z]{2,3})\]([a-z]*)")
 _ENDINGS = re.compile(r"([a-z]+)\(\?:([a-z|]+)\)")
 
 
@@ -70,6 +71,8 @@ def _literal_words(pattern: str) -> Iterator[str]:
     literal = _OPTIONAL_MARK.sub("", _NOT_LITERAL.sub(" ", pattern))
     yield from _WORD.findall(literal)
     yield from _OPTIONAL_LETTER.findall(literal)
+    for before, letters, after in _EITHER_LETTER.findall(pattern):
+        yield from (before + letter + after for letter in letters)
     for stem, endings in _ENDINGS.findall(literal):
         yield from (stem + ending for ending in endings.split("|"))
 

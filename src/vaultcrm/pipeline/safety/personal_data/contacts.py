@@ -42,9 +42,7 @@ _INNER = (
     rf"(?:[._%+\-]|{_DOT}| ?(?:underscore|dash|hyphen|minus|unterstrich|guion bajo|underline) ?)"
 )
 
-_PLAIN_EMAIL = Pattern(
-    r"[\pL\pN][\pL\pN._%+\-]*@(?:[\pL\pN\-]+\.)+\pL{2,24}"
-)
+_PLAIN_EMAIL = Pattern(r"[\pL\pN][\pL\pN._%+\-]*@(?:[\pL\pN\-]+\.)+\pL{2,24}")
 _SPELLED_EMAIL = Pattern(
     rf"\b[a-z0-9]{{1,30}}(?:{_INNER}[a-z0-9]{{1,30}}){{0,4}}_?{_AT}"
     rf"(?:[a-z0-9](?:[a-z0-9\-]{{0,38}}[a-z0-9])?{_DOT}){{1,3}}(?:{_SPELLED_ENDINGS})\b"

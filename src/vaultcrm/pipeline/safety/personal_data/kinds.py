@@ -91,7 +91,7 @@ ADDRESS = Kind(
 LINK = Kind("link", _ELSEWHERE, _REVIEW, 0.8, "Contains a link to another site.", "[link]")
 HANDLE = Kind("handle", _CONTACT, _REVIEW, 0.6, "Names an account by its handle.", "[handle]")
 ACCOUNT = Kind(
-    "account", _CONTACT, _BLOCK, 0.8, "Tells the name of an account elsewhere.", "[handle]"
+    "account", _CONTACT, _BLOCK, 0.82, "Tells the name of an account elsewhere.", "[handle]"
 )
 
 KINDS = (

@@ -14,16 +14,15 @@ def _row(name: str, kind: KindFigures) -> str:
 
 def table(name: str, figures: Figures) -> str:
     """The figures of one set, a line a kind."""
-    lines = [
-        f"\n{name}: {figures.with_data} messages with personal data, "
-        f"{figures.without_data} without\n",
+    head = (
+        f"\n{name}: messages with personal data {figures.with_data}, "
+        f"without {figures.without_data}\n"
         f"by message: precision {figures.message_precision:.3f}, "
-        f"recall {figures.message_recall:.3f}, false alarms {figures.alarmed}\n",
-        f"{'kind':16}{'spans':>7}{'precision':>11}{'recall':>9}{'exact ends':>12}\n",
-    ]
-    lines += [_row(kind, figures.kinds[kind]) for kind in sorted(figures.kinds)]
-    lines.append(_row("all", figures.total))
-    return "".join(lines)
+        f"recall {figures.message_recall:.3f}, false alarms {figures.alarmed}\n"
+        f"{'kind':16}{'spans':>7}{'precision':>11}{'recall':>9}{'exact ends':>12}\n"
+    )
+    rows = [_row(kind, figures.kinds[kind]) for kind in sorted(figures.kinds)]
+    return "".join([head, *rows, _row("all", figures.total)])
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ from evals.personal_data.measure import Figures
 
 SETS = {
     "messages": ("with.jsonl", "without.jsonl"),
+    "held out": ("held_out.jsonl",),
 }
 
 LEAST_PRECISION = 0.97

@@ -128,7 +128,7 @@ FAMILIES = (
     Family("lookalikes", lookalikes),
     Family("fullwidth", fullwidth),
     Family("mathematical", mathematical),
-    Family("emoji_letters", emoji_letters),
+    Family("emoji_letters", emoji_letters, 3),
     Family("leet", leet),
     Family("spaced", spaced, 3),
     Family("dotted", dotted, 3),

@@ -15,7 +15,6 @@ OFFENCES = Path(__file__).parent / "offences"
 PLAIN = "as_typed"
 _NOT_DISGUISED = frozenset({Category.OBFUSCATION, Category.PERSONAL_DATA})
 _MARKUP = frozenset("<>[]{}#@")
-_SPELLED = "abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,7 @@ def _key_word(text: str, finding: Finding) -> tuple[str, int]:
     words: list[tuple[str, int]] = []
     word = ""
     for at, char in enumerate(finding.matched + " "):
-        if char.lower() in _SPELLED:
+        if char.isalpha():
             word += char
         elif word:
             words.append((word, finding.start + at - len(word)))

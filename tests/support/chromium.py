@@ -111,7 +111,7 @@ class Stage:
 
         async def link(running: RunningApp) -> str:
             parts = running.parts
-            email = f"{name.lower()}@example.com"
+            email = f"{name.lower().replace(' ', '.')}@example.com"
             return await sign_in_link(parts.pool, parts.settings, email, parts.now())
 
         return self.beside(link)

@@ -93,7 +93,7 @@ async def sign_in(
         async with pool.connection() as connection:
             user_id = await access.service_by_name(connection, name)
     else:
-        email = f"{name.lower()}@example.com"
+        email = f"{name.lower().replace(' ', '.')}@example.com"
         await manage_people.add_user(
             pool,
             email=email,

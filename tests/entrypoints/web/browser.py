@@ -213,7 +213,7 @@ async def sign_in(
 
 async def sign_in_path(app: RunningApp, name: str) -> str:
     """Path and query of the link that signs a person in."""
-    email = f"{name.lower()}@example.com"
+    email = f"{name.lower().replace(' ', '.')}@example.com"
     parts = app.parts
     link = await manage_people.sign_in_link(parts.pool, parts.settings, email, parts.now())
     address = urlsplit(link)

@@ -64,7 +64,10 @@ class TermIndex:
         for term, owner in terms:
             folded = " ".join(fold(term).split())
             compact = _compact(folded)
-            for form in {folded, compact} if len(compact) >= COMPACT_FROM else {folded}:
+            written = {folded, folded.replace("'", "")}
+            if len(compact) >= COMPACT_FROM:
+                written.add(compact)
+            for form in written:
                 if form:
                     forms.setdefault(form, set()).add(owner)
                     if not any(char.isdigit() for char in form):

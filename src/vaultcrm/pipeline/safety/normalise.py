@@ -120,6 +120,7 @@ def _lookalikes() -> dict[str, str]:
     # alphabets, and their small form is a dotted i. Small eta looks like n, its capital like H.
     table["\u0406"] = table["\u0399"] = "i"
     table["\u03b7"] = "n"
+    table["\u04c0"] = table["\u04cf"] = "l"
     table["\u01b2"] = table["\u028b"] = "v"
     for char in _SMALL_CAPITALS:
         if char not in table and char.upper() in table:
@@ -143,13 +144,15 @@ def _fold_character(char: str, lookalikes: dict[str, str]) -> str:
         return " "
     if category == "Nd":
         return str(unicodedata.digit(char))
+    compatible = unicodedata.normalize("NFKC", char)
+    if len(compatible) == 1 and compatible.isascii() and compatible.isalpha():
+        return compatible.lower()
     # Before case folding: capital lookalikes fold to small letters that look like another letter.
     if char in lookalikes:
         return lookalikes[char]
-    parts = unicodedata.normalize("NFKC", char)
-    if len(parts) == 3 and parts[0] == "(" and parts[1].isalpha():
-        parts = parts[1]
-    return "".join(_fold_part(part, lookalikes) for part in parts)
+    if len(compatible) == 3 and compatible[0] == "(" and compatible[1].isalpha():
+        compatible = compatible[1]
+    return "".join(_fold_part(part, lookalikes) for part in compatible)
 
 
 def _fold_part(part: str, lookalikes: dict[str, str]) -> str:
@@ -324,7 +327,7 @@ def _only_spacing(before: str, after: str) -> bool:
 _SPACING = re.compile(r"[\s\-]+")
 
 _LETTER = r"(?:[^\W_]|[@$])"
-_SPELLED = re.compile(rf"(?<![^\W_]){_LETTER}(?:(?:[^\w@$]|_){{1,3}}{_LETTER}(?![^\W_])){{2,}}")
+_SPELLED = re.compile(rf"(?<![^\W_])(?<![@$]){_LETTER}(?:(?:[^\w@$]|_){{1,3}}{_LETTER}(?![^\W_])){{2,}}")
 _INNER_PUNCTUATION = r"(?<=[^\W_])[.\-_*~|/\\,:;+=^\"\u00b7\u2022]{1,3}(?=[^\W_])"
 _WIDE_SPACE = r"\s{2,}|[\t\n\r\f\v]"
 _LOOSE = re.compile(rf"{_INNER_PUNCTUATION}|{_WIDE_SPACE}")
@@ -448,8 +451,9 @@ def _loosen(text: str, start: int, end: int, out: list[str], positions: list[int
             break
         out.extend(text[at : gap.start()])
         positions.extend(range(at, gap.start()))
-        if gap[0].isspace():
-            out.append(" ")
+        follows_run = gap.start() == start > 0
+        if gap[0].isspace() or (follows_run and gap[0] == "-"):
+            out.append(" " if gap[0].isspace() else "-")
             positions.append(gap.start())
         at = gap.end()
     out.extend(text[at:end])

@@ -237,7 +237,8 @@ class WordReader:
         if not letters_only:
             return None
         if letters_only != _JOINERS.sub("", core) and letters_only.isascii():
-            if len(letters_only) >= 3 and letters_only in self._words:
+            is_inside = core[0].isalnum() and core[-1].isalnum()
+            if is_inside and len(letters_only) >= 3 and letters_only in self._words:
                 return (letters_only,), Disguise.SEPARATED
         if found := self._by_position(core):
             return found

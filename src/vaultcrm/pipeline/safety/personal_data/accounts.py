@@ -7,6 +7,7 @@ the rules of the SSA.
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 from vaultcrm.pipeline.safety.normalise import View, fold
 from vaultcrm.pipeline.safety.patterns import Pattern
@@ -53,11 +54,13 @@ _LONGEST_CARD = 19
 
 def is_card(digits: str) -> bool:
     """Whether digits are a card number: a scheme's range and length, and Luhn's check digit."""
-    return (
-        any(start.match(digits) and len(digits) in lengths for start, lengths in _SCHEMES)
-        and len(set(digits)) > 1
-        and luhn(digits)
-    )
+    return len(digits) in _card_lengths(digits[:4]) and len(set(digits)) > 1 and luhn(digits)
+
+
+@lru_cache(maxsize=1024)
+def _card_lengths(first: str) -> frozenset[int]:
+    """How many digits a card number may have whose first four these are."""
+    return frozenset().union(*(lengths for start, lengths in _SCHEMES if start.match(first)))
 
 
 def cards(view: View) -> Iterator[Sighting]:
@@ -79,7 +82,7 @@ def _card_end(text: str, groups: list[tuple[int, int]], at: int) -> int:
         if len(digits) + end - start > _LONGEST_CARD:
             break
         digits += text[start:end]
-        if len(digits) > 12 and is_card(digits):
+        if is_card(digits):
             best = number + 1
     return best
 

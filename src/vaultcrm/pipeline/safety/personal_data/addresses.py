@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from vaultcrm.pipeline.safety.normalise import View
 from vaultcrm.pipeline.safety.patterns import Pattern
-from vaultcrm.pipeline.safety.personal_data.kinds import ADDRESS, Sighting
+from vaultcrm.pipeline.safety.personal_data.kinds import ADDRESS, Sighting, words
 
 _BACK = 72
 _AHEAD = 96
@@ -48,11 +48,12 @@ _CITIES = (
 TRIGGER = (
     r"\b(?:street|st|avenue|ave|road|rd|boulevard|blvd|ln|highway|hwy|parkway|pkwy|terrace"
     r"|crescent|lane|drive|dr|court|ct|way|place|pl|circle|cir|square|sq|close|gardens|grove|mews"
-    r"|trail|row|walk|hill|rue|bd|chemin|allee|impasse|quai|cours|route|calle|avenida|avda|av|plaza"
+    r"|trail|row|walk|hill|parade|rue|bd|chemin|allee|impasse|quai|cours|route|calle|avenida|avda|av|plaza"
     r"|paseo|camino|carretera|ronda|rua|travessa|praca|alameda|largo|estrada|rodovia|apt|apartment"
     r"|box)\b|\bc/|(?:strasse|str|weg|gasse|platz|ufer|damm|allee|ring|chaussee)\b\.?,? \d"
     rf"|\b(?:{_STATES})\.?,? \d{{5}}|\b{_UK_POSTCODE}\b|\b{_CANADIAN_POSTCODE}\b"
     rf"|\b\d{{4,5}} (?:{_CITIES})\b|\b\d{{5}}-\d{{3}}\b|\b\d{{4}}-\d{{3}} [a-z]"
+    r"|[a-z] \d{1,4} ?[a-z]?,? \d{4,5} [a-z]"
 )
 """RE2; every address has a place that this matches."""
 
@@ -77,10 +78,12 @@ _UNIT = (
     r"|puerta|portal|wohnung|whg|bloco|esc|#)"
 )
 _TAIL_UNIT = re.compile(
-    rf"(?:,? ?{_UNIT}\.? ?#?(?:\d{{1,5}} ?[a-z]?|[a-z]\d{{0,4}})\b|,? ?#\d{{1,5}}[a-z]?\b"
+    rf"(?:,? ?\b{_UNIT}(?:\.? ?#?\d{{1,5}}(?: ?[a-z]\b|\b)|\.? (?:[b-hj-z]\d{{0,4}}|a\d{{1,4}})\b)"
+    r"|,? ?#\d{1,5}[a-z]?\b"
     r"|, ?\d{1,2} ?[oa\xba\xaa]\.? ?(?:[a-z]|dto|esq|izq|dcha|frente)?\b)"
 )
 _TOWN = r"[a-z][a-z.'\-]*(?: [a-z][a-z.'\-]*){0,3}"
+_CITY_AND_STATE = rf"(?:{_CITIES})\b(?:,? (?:{_STATES}|sp|rj|mg)\b)?"
 _TAIL_TOWNS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -88,12 +91,13 @@ _TAIL_TOWNS = tuple(
         rf",? ?(?:in )?(?:{_TOWN},? )?(?:{_UK_POSTCODE}|{_CANADIAN_POSTCODE})\b",
         rf",? ?(?:in |- ?)?(?:{_TOWN}(?: ?[,\-] ?| ))?\d{{5}}-\d{{3}}\b",
         r"(?:, ?| |\n| in )(?:[a-z]-)?\d{4,5}(?:-\d{3})?,? ",
-        rf",? ?(?:in |a |en |em |- ?)?(?:{_CITIES})\b(?:,? (?:{_STATES}|sp|rj|mg)\b)?(?:,? \d{{5}}\b)?",
+        rf",? ?(?:in |a |en |em |- ?)?{_CITY_AND_STATE}(?:,? \d{{5}}\b)?",
     )
 )
 _TAIL_CODE = 3
 _TOWN_WORD = re.compile(
-    r"[a-z][a-z'\-]*(?: (?:am|an der|a\. ?m\.|de|del|de la|la|le|sur|sous|do|da|dos|im) [a-z][a-z'\-]*)?"
+    r"[a-z][a-z'\-]*"
+    r"(?: (?:am|an der|a\. ?m\.|de|del|de la|la|le|sur|sous|do|da|dos|im) [a-z][a-z'\-]*)?"
 )
 
 
@@ -126,7 +130,7 @@ def _tail(view: View, end: int) -> tuple[int, bool]:
 _ENGLISH = Pattern(
     r"\b(?:street|st|avenue|ave|road|rd|boulevard|blvd|ln|highway|hwy|parkway|pkwy|terrace"
     r"|crescent|lane|drive|dr|court|ct|way|place|pl|circle|cir|square|sq|close|gardens|grove|mews"
-    r"|trail|row|walk|hill)\b"
+    r"|trail|row|walk|hill|parade)\b"
 )
 _STRONG = frozenset(
     {
@@ -140,31 +144,31 @@ _BEFORE_ENGLISH = re.compile(
 )
 _QUARTERS = re.compile(r"^\.? ?(?:n|s|e|w|ne|nw|se|sw|north|south|east|west)\b\.?(?!')")
 _AFTER_IS_NO_STREET = re.compile(
-    r"^[ \-](?:food|art|arts|artists?|style|styles|fighter|wear|lights?|smarts?|level|cred|part(?:y|ies)"
+    r"^[ \-](?:food|art|arts|artists?|style|styles|fighter|wear|lights?|smarts?|level|cred"
+    r"|part(?:y|ies)"
     r"|music|musicians?|parking|performers?|corners?|trips?|maps?|tests?|rage|bikes?|work|runners?"
     r"|photos?|photography|shots?|clothes|fashion|dogs?|cats?|signs?|markets?|fairs?|shows?"
     r"|magic|racing|races?|cars?|closures?|works|scenes?|views?|tacos?|vendors?|dance|dancers?"
     r"|pics?|videos?|songs?|stories|episodes?|closed|games?|hockey|basketball|hoops)\b"
 )
-_NOT_IN_STREETS = frozenset(
+_NOT_IN_STREETS = words(
     """
-    a about above after ago all along also am an and another any are around as at away back bad bed
-    because been best big blocks both busy but by calories came can car cars cats cent cents clean
-    come cool crazy cute day days degrees did dirty do dogs dollars down each ended every families
-    famous feet fell few first for found friends from ft full fun good got great guys had half
-    happy hard have he her his home hot hour hours houses how i i'd i'll i'm i've if in inches
-    into is it its just kids kilometers kilometres kilos km last left like little live lived long
-    lot loud love many me meters metres mi mile miles million min mins minute minutes month months
-    more most much my narrow near never new next nice not of off on one only or other our out over
-    pages parked people per percent photos pics places pm am points pretty ran random really reps
-    right runs saw second seconds secs sets she shops shots shows so some songs spots stars steps
-    still stops streets such take than that the their them then there these they things this those
-    thousand times tiny to too total tracks trees trips two under up us very videos views walked
-    was way we weeks week went were what when where which who will with x yards year years yes
-    you your
-    """.split()
+    a about above after ago all along also am an and another any are around as at away back bad
+    because bed been best big blocks both busy but by calories came can car cars cats cent
+    cents clean come cool crazy cute day days degrees did dirty do dogs dollars down each ended
+    every families famous feet fell few first for found friends from ft full fun good got great
+    guys had half happy hard have he her his home hot hour hours houses how i i'd i'll i'm i've
+    if in inches into is it its just kids kilometers kilometres kilos km lane last left like
+    little live lived long lot loud love many me meters metres mi mile miles million min mins
+    minute minutes month months more most much my narrow near never new next nice not of off on
+    one only or other our out over pages parked people per percent photos pics places pm points
+    pretty ran random really reps right runs saw second seconds secs sets she shops shots shows
+    so some songs spots stars steps still stops story streets such take than that the their
+    them then there these they things this those thousand times tiny to too total tracks trees
+    trips two under up us very videos views walked was way we week weeks went were what when
+    where which who will with x yards year years yes you your
+    """
 )
-_SAINTS = re.compile(r"^\.? [a-z]")
 
 
 def _english(view: View) -> Iterator[Sighting]:
@@ -183,20 +187,22 @@ def _english(view: View) -> Iterator[Sighting]:
         if end < len(text) and text[end] == "'":
             continue
         if quarter := _QUARTERS.match(text[end : end + 8]):
-            end += quarter.end()
-        elif text[end : end + 2] in {". ", ".,"} and end - start < 5 and _followed_on(text, end):
-            end += 1
-        until, has_town = _tail(view, end)
+            name_end = end + quarter.end()
+        else:
+            name_end = end + _followed_on(text, start, end)
+        until, has_town = _tail(view, name_end)
         capitals = _is_capital(view, back + found.start(2)) and _is_capital(view, start)
         told = bool(_INTRO.search(text[max(0, number_at - 40) : number_at]))
-        strong = text[start : min(end, len(text))].split(" ")[0].rstrip(".") in _STRONG
-        if strong or capitals or told or has_town or until > end:
+        strong = text[start:end] in _STRONG
+        if strong or capitals or told or has_town or until > name_end:
             yield Sighting(ADDRESS, number_at, until)
 
 
-def _followed_on(text: str, end: int) -> bool:
-    """Whether what stands after an abbreviation's point still belongs to the address."""
-    return bool(_TAIL_UNIT.match(text, end + 1)) or text.startswith(".,", end)
+def _followed_on(text: str, start: int, end: int) -> bool:
+    """Whether the point after an abbreviation still belongs to the address."""
+    if end - start > 4 or text[end : end + 2] not in {". ", ".,"}:
+        return False
+    return text[end + 1] == "," or bool(_TAIL_UNIT.match(text, end + 1))
 
 
 # ---- French: 12 bis rue de la Paix
@@ -210,12 +216,12 @@ _FRENCH = Pattern(
 _FRENCH_WEAK = re.compile(
     r",? (?:cours|route|square|passage|place|allee|avenue|boulevard|impasse) "
 )
-_FRENCH_STOP = frozenset(
+_FRENCH_STOP = words(
     """
     a au aux avec ce cette concert cinema course dans danse devant en entre est et gratuit ici la le
     les mais offerte on ou par parking pour qui restante sur te tu un une vide yoga anglais pilates
     chant musique maths is and in with for to the of at on was cuisine piano guitare francais
-    """.split()
+    """
 )
 _FRENCH_MORE = re.compile(r"(?: (?:de|du|des|d'|la|le|l'|les))*[ '\-]?[a-z][a-z'\-]+")
 
@@ -258,13 +264,13 @@ _IBERIAN = Pattern(
     r"(?:[a-z0-9][a-z'.\-]{0,19} ){0,4}[a-z0-9][a-z'.\-]{0,19}"
     r"(?:,? ?(?:numero|num\.?|nro\.?|no\.?|n\.?|#)? ?)\d{1,5}(?:-?[a-d])?\b"
 )
-_IBERIAN_STOP = frozenset(
+_IBERIAN_STOP = words(
     """
     a ao as cada casi cerca com como con cuando da de del desde do donde duro e el em en entre era
     eran es essa esta estaba este faz fue ha hace hasta hay la las lo los mais mas menos mi mide na
     nao no nos o os para passa pasan pasa pero poner por que quedan sao se sem ser sin so sobre solo
     son su te tem tenemos tengo tenho tiene tienen tinha um una unos y
-    """.split()
+    """
 )
 _PARTICLES = frozenset({"de", "del", "la", "las", "los", "el", "da", "do", "das", "dos", "e", "y"})
 _IBERIAN_UNITS = re.compile(
@@ -301,13 +307,33 @@ _GERMAN_STOP = re.compile(
     r"|umweg|ausweg|halbweg|arbeitsweg|schulweg|keinesweg)|[a-z]*(?:arbeits|sitz|steh|stell|park"
     r"|spiel|tanz|schlaf|sport|fussball|camping|flug|tabellen|rang|lager)platz|platz|[a-z]*ring"
     r"|[a-z]*damm|(?:der|die|das|dem|den|ein|einem|einen|mein|dein|auf|am|im|vom|zum|ueber|uber|meinem|unser"
-    r"|weit|noch|auf dem|this|my|the|a|one|big|ear) (?:weg|platz|ring|damm|ufer|gasse|allee|strasse))"
+    r"|weit|noch|auf dem|this|my|the|a|one|big|ear)"
+    r" (?:weg|platz|ring|damm|ufer|gasse|allee|strasse))"
     r",? \d+ ?[a-z]?"
 )
 _GERMAN_UNITS = re.compile(
-    r"^ ?(?:min|minuten|km|kilometer|m|meter|euro|uhr|mal|stunden|tage|leute|personen|jahre|%|schritte"
+    r"^ ?(?:min|minuten|km|kilometer|m|meter|euro|uhr|mal|stunden|tage|leute|personen|jahre|%"
+    r"|schritte"
     r"|haeuser|hauser|grad)\b|^[.,:]\d|^ ?\u20ac"
 )
+
+
+_ADJECTIVE = re.compile(r"\b[a-z\-]{3,20}er $")
+_UNDER_THE_LINDEN = Pattern(
+    r"\b(?:am|an der|an den|im|in der|in den|zum|zur|auf der|auf dem|unter den|unter der|alter"
+    r"|alte|neuer|neue|hinter der) [a-z\-]{3,24} \d{1,4} ?[a-z]?,? \d{4,5} [a-z]"
+)
+_NUMBER_END = re.compile(r"[a-z] \d{1,4}(?: ?[a-z]\b)?")
+
+
+def _german_phrases(view: View) -> Iterator[Sighting]:
+    """Streets with no keyword, as in "Unter den Linden 5", which only a town gives away."""
+    for start, end in _UNDER_THE_LINDEN.spans(view.text):
+        number = _NUMBER_END.search(view.text, start, end)
+        if number:
+            until, has_town = _tail(view, number.end())
+            if has_town:
+                yield Sighting(ADDRESS, start, until)
 
 
 def _german(view: View) -> Iterator[Sighting]:
@@ -320,13 +346,16 @@ def _german(view: View) -> Iterator[Sighting]:
             continue
         until, has_town = _tail(view, end)
         told = bool(_INTRO.search(text[max(0, start - 40) : start]))
+        # "Mainzer Landstrasse": the adjective of a town belongs to the name.
+        adjective = _ADJECTIVE.search(text[max(0, start - 24) : start])
+        named_at = max(0, start - 24) + adjective.start() if adjective else start
         if (
             _GERMAN_STOP.fullmatch(text, start, end)
             and not has_town
             and not (told and _is_capital(view, start))
         ):
             continue
-        yield Sighting(ADDRESS, start, until)
+        yield Sighting(ADDRESS, named_at if _is_capital(view, named_at) else start, until)
 
 
 # ---- postal codes with their town, boxes, flats
@@ -338,7 +367,8 @@ _CODE_AND_CITY = Pattern(
     rf"\b(?:[a-z]-)?\d{{4,5}}(?:-\d{{3}})? (?:{_CITIES})\b|\b\d{{5}}-\d{{3}},? (?:{_CITIES})\b"
 )
 _CEP = Pattern(
-    r"\b(?:cep|plz|codigo postal|code postal|zip(?: code)?|postcode|postleitzahl|cp)[ :]{1,2}(?:is |es |e |est |ist )?\d{4,5}(?:-\d{3,4})?\b"
+    r"\b(?:cep|plz|codigo postal|code postal|zip(?: code)?|postcode|postleitzahl|cp)"
+    r"[ :]{1,2}(?:is |es |e |est |ist )?\d{4,5}(?:-\d{3,4})?\b"
 )
 _OTHERS = Pattern(r"\b(?:p\.? ?o\.? ?box \d{1,6}|(?:apt|apartment)\.? ?#?\d{1,5}[a-z]?)\b")
 _NO_POSTCODE = re.compile(
@@ -354,7 +384,7 @@ def _postal(view: View) -> Iterator[Sighting]:
             continue
         like_word = state[2] in _STATES_LIKE_WORDS
         capital = _is_capital(view, state.start(2)) and _is_capital(view, start)
-        if (state[2] not in _STATES_LIKE_WORDS) or (like_word and "," in state[1] and capital):
+        if not like_word or (capital and not view.original.isupper()):
             yield Sighting(ADDRESS, start, end)
     for start, end in _POSTCODES.spans(text):
         code = text[start:end]
@@ -383,5 +413,5 @@ def _town_before(view: View, start: int) -> int:
 
 def addresses(view: View) -> Iterator[Sighting]:
     """Addresses, of which one may be seen more than once."""
-    for find in (_english, _french, _iberian, _german, _postal):
+    for find in (_english, _french, _iberian, _german, _german_phrases, _postal):
         yield from find(view)

@@ -15,6 +15,7 @@ from vaultcrm.pipeline.safety.personal_data.kinds import (
     LINK,
     SPELLED_EMAIL,
     Sighting,
+    words,
 )
 
 PROVIDERS = (
@@ -37,7 +38,10 @@ _SECOND_LEVEL = r"(?:\.(?:br|uk|au|mx|ar|nz|za|in|jp|es|pt|co|tr|sg|hk))?"
 _DOT_WORD = r"(?:dot|punto|ponto|point|punkt|pkt)"
 _DOT = rf"(?: ?\. ?| ?[(\[{{<*_\-]+ ?(?:{_DOT_WORD}|\.|,) ?[)\]}}>*_\-]+ ?| {_DOT_WORD} )"
 _AT_WORD = r"(?:at|arroba|aroba|arobase|arobas|klammeraffe)"
-_AT = rf"(?: ?[(\[{{<*_\-]* ?@ ?[)\]}}>*_\-]* ?| ?[(\[{{<*_\-]+ ?(?:{_AT_WORD}|a) ?[)\]}}>*_\-]+ ?| {_AT_WORD} )"
+_AT = (
+    r"(?: ?[(\[{<*_\-]* ?@ ?[)\]}>*_\-]* ?"
+    rf"| ?[(\[{{<*_\-]+ ?(?:{_AT_WORD}|a) ?[)\]}}>*_\-]+ ?| {_AT_WORD} )"
+)
 _INNER = (
     rf"(?:[._%+\-]|{_DOT}| ?(?:underscore|dash|hyphen|minus|unterstrich|guion bajo|underline) ?)"
 )
@@ -57,10 +61,10 @@ _LETTERS_EMAIL = Pattern(
 _IS_MAIL_HOST = re.compile(rf"(?:^|[^a-z0-9\-])(?:{PROVIDERS})(?![a-z0-9\-])")
 _MAIL_CUE = re.compile(
     r"\b(?:e-?mails?|mails?|gmail|correo|courriel|mel|contact(?:o|ar|e)?|write|escrib\w+|escrev\w+"
-    r"|ecri\w+|schreib\w*|reach|paypal|inbox)\b"
+    r"|ecri\w+|schreib\w*|reach|paypal|inbox|collabs?|bookings?|business|inquiries)\b"
 )
 # What stands before "at" in a sentence and is nobody's name.
-_NOT_NAMES = frozenset(
+_NOT_NAMES = words(
     """
     a all am an and are available be been both buy check click come contact dm do down email find
     for get go good great had has have he her here him home i in is it join just know live look
@@ -68,12 +72,12 @@ _NOT_NAMES = frozenset(
     page photos posted reach read right sale see selling she shop sign site so store stuff subscribe
     that the them there they things this time tonight up us videos visit was watch we were what work
     works write you
-    """.split()
+    """
 )
 
 
 def emails(text: str) -> Iterator[Sighting]:
-    """E-mail addresses. A sentence such as "look at mysite dot com" holds a link, not an address."""
+    """E-mail addresses. "look at mysite dot com" holds a link, not an address."""
     if "@" in text:
         for start, end in _PLAIN_EMAIL.spans(text):
             yield Sighting(EMAIL, start, end)
@@ -102,7 +106,7 @@ def _is_address(text: str, start: int, end: int) -> bool:
     if at_sign is None:
         return True
     name, host = found[: at_sign.start()], found[at_sign.end() :]
-    bracketed = at_sign[0].strip() not in {"at"}
+    bracketed = at_sign[0].strip() != "at"
     has_host = bool(_IS_MAIL_HOST.search(host))
     handle_like = not name.isalpha()
     cued = bool(_MAIL_CUE.search(text, max(0, start - 40), start))
@@ -123,22 +127,25 @@ _LINKS = Pattern(
 )
 _SPELLED_LINKS = Pattern(
     rf"\b(?:www{_DOT})?[a-z0-9](?:[a-z0-9\-]{{0,38}}[a-z0-9])?"
-    rf"(?: {_DOT_WORD} | ?[(\[{{<*] ?(?:{_DOT_WORD}|\.|,) ?[)\]}}>*] ?|\[\.\])(?:{_SPELLED_ENDINGS})\b"
+    rf"(?: {_DOT_WORD} | ?[(\[{{<*] ?(?:{_DOT_WORD}|\.|,) ?[)\]}}>*] ?|\[\.\])"
+    rf"(?:{_SPELLED_ENDINGS})\b"
     r"(?:(?: ?/ ?| (?:slash|forward slash|barra|schraegstrich) )[a-z0-9_.\-]*[a-z0-9]){0,3}"
 )
 _SPACED_LINKS = Pattern(
     r"\b[a-z0-9](?:[a-z0-9\-]{1,38}[a-z0-9])(?: \. ?|\. )(?:com|net|org)\b(?:/[^\s<>\"']*)?"
 )
-_NOT_SITES = frozenset(
+_NOT_SITES = words(
     """
     a am an and at au be big by de der die dot el em en every first for in is it la last le little
     lo me mon my no of on one or same second so that the third this to um un una une ve was what
     where you your early late
-    """.split()
+    """
 )
 _AFTER_DOT_COM = re.compile(r"\s(?:bubble|boom|era|bust|crash|craze|crowd|stocks?)\b")
 _NOT_LINKS = frozenset({"asp.net", "vb.net", "socket.io", "a.co", "b.com"})
 _DIGITS = re.compile(r"\d")
+# "ok.ai" is French with its space left out.
+_SHORTEST_AI = 8
 
 
 def links(text: str) -> Iterator[Sighting]:
@@ -146,7 +153,8 @@ def links(text: str) -> Iterator[Sighting]:
         if start and text[start - 1] in "@.":
             continue
         bare = text[start:end].rstrip(".,;:!?)'\"]}*")
-        if bare not in _NOT_LINKS and _DIGITS.sub("", bare).strip("./"):
+        short = bare.endswith(".ai") and len(bare) < _SHORTEST_AI
+        if bare not in _NOT_LINKS and not short and _DIGITS.sub("", bare).strip("./"):
             yield Sighting(LINK, start, start + len(bare))
 
 
@@ -169,15 +177,22 @@ _PLACES = (
     "|wechat|skype|reddit|twitch|threads|bluesky"
 )
 _NAME = r"@?[a-z0-9_](?:[a-z0-9_.\-]{1,28})[a-z0-9_]"
-_LABEL = r"(?: (?:name|handle|user|username|user name|account|id|tag|usuario|konto|compte|conta|pseudo|@))?"
+_LABELS = "name|handle|user|username|user name|account|id|tag|usuario|konto|compte|conta|pseudo|@"
+_LABEL = rf"(?: (?:{_LABELS}))?"
+_OWNERS = "my|our|her|his|the|mi|meu|minha|mon|ma|mein|meine|o meu"
+_FOLLOW = (
+    "add|follow|find|dm|message|msg|text|hit|hmu|get|reach|agregame|sigueme|buscame|segue|adiciona"
+    r"|ajoute|suis|adde|folg\w*"
+)
 _AT_SIGNS = Pattern(r"@[a-z0-9_][a-z0-9_.]{1,29}")
 _NAMED_ACCOUNTS = Pattern(
-    rf"\b(?:(?:my|our|her|his|the|mi|meu|minha|mon|ma|mein|meine|o meu)(?: new| old| private| real| main)? (?:{_NETWORKS}){_LABEL}"
+    rf"\b(?:(?:{_OWNERS})(?: new| old| private| real| main)? (?:{_NETWORKS}){_LABEL}"
     r"(?: (?:is|its|it's|es|e|est|ist|c'est|heisst|called)|'s)?(?: ?[:=\-]+>? ?| )"
-    rf"|(?:{_NETWORKS}){_LABEL} ?(?::|=|-+>|→|>|@) ?"
+    rf"|(?:{_NETWORKS}){_LABEL}(?: ?(?::|=|-+>|→|>|@) ?| - )"
     rf"|(?:{_NETWORKS}){_LABEL} (?:is|es|est|ist|e) "
-    rf"|(?:add|follow|find|dm|message|msg|text|hit|get|reach|agregame|sigueme|buscame|segue|adiciona|ajoute|suis|adde|folg\w*)"
-    rf"(?:[ \-](?:me|us|m|moi|mir|up|ya girl))*(?: up)? (?:on|over on|en|no|na|sur|auf|bei) (?:my )?(?:{_NETWORKS})"
+    rf"|(?:{_NETWORKS}) (?:name|handle|username|user name|usuario) "
+    rf"|(?:{_FOLLOW})(?:[ \-](?:me|us|m|moi|mir|up|ya girl))*(?: up)?"
+    rf" (?:on|over on|en|no|na|sur|auf|bei) (?:my )?(?:{_NETWORKS})"
     r"(?: (?:at|as|under|with|como|sous|unter|user|username|handle))?[ :,\-]{1,3})"
     rf"{_NAME}"
 )
@@ -186,15 +201,17 @@ _NAME_AT_END = re.compile(rf"{_NAME}$")
 _NAME_AT_START = re.compile(_NAME)
 _DISCORD_TAGS = Pattern(r"\b[a-z][a-z0-9_.]{1,31}#\d{4}\b")
 _REDDIT_NAMES = Pattern(r"(?:^|[\s(/])u/[a-z0-9_\-]{3,20}\b")
-_NOT_TAGGED = frozenset(
-    "apt apartment bestellung case episode flat invoice issue item no number nr order page part"
-    " pedido room suite ticket track unit version bug pr season set".split()
+_NOT_TAGGED = words(
+    """
+    apt apartment bestellung bug case episode flat invoice issue item no nr number order page part
+    pedido pr room season set suite ticket track unit version
+    """
 )
-_NOT_HANDLES = frozenset(
+_NOT_HANDLES = words(
     """
     all another everybody everyone everything gym here home least lunch me midnight moment my night
     noon once one our school studio that the there this today tomorrow tonight true work your
-    """.split()
+    """
 )
 # What people say of an account, rather than its name.
 _SAID_OF_ACCOUNTS = re.compile(
@@ -210,11 +227,14 @@ _SAID_OF_ACCOUNTS = re.compile(
     r"|top|under|up|user|username|very|was|way|we|weird|well|what|when|where|which|who|why|will"
     r"|with|work|worse|wrong|yes|yet|you|your|yours|zero|privado|privada|publico|cerrado|nueva?"
     r"|meu|mein|mi|mon|une?|um|uma|ein|eine|le|la|el|os?|pas|nicht|nao|muy|tres|sehr|muito|ici"
-    r"|aqui|hier|photo|photos|fotos?|bio|games?|story|deleted|account|app|button|peas?|tape|fit)"
+    r"|aqui|hier|photo|photos|fotos?|bio|private|busy|please|pls|insane|trash|garbage|huge|tiny|ugly|cute|pink|blue"
+    r"|stuck|cold|hot|suspended|different|important|gross|perfect|awesome|wild|vide|morte?|null?e?|leer"
+    r"|weg|neu|privat|voll|cheio|morto|muerto|vacio|lleno|kaputt|gesperrt|tote?|feed|reels?|clips?"
+    r"|first|last|second|chat|group|server|channel|music|games?|story|deleted|account|app|button|peas?|tape|fit)"
 )
 _ENDS_CLAUSE = re.compile(
     r" ?(?:$|[.,;!?)\n]|[^\w\s]| (?:and|but|if|add|dm|come|hmu|there|on|for|xo+|babe|baby|love|hun"
-    r"|y|e|et|und|si|se|ok|lol|follow|message|text|hit|too|now|btw|tonight)\b)"
+    r"|y|e|et|und|si|se|ok|lol|go|check|look|see|i|i'm|im|you|u|it|we|the|so|just|please|pls|follow|message|text|hit|too|now|btw|tonight)\b)"
 )
 _MARKED = re.compile(r"[\d_.@]")
 

@@ -20,6 +20,11 @@ class Kind:
     placeholder: str
 
 
+def words(text: str) -> frozenset[str]:
+    """The words of a list that is written as text."""
+    return frozenset(text.split())
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """`start:end` are offsets into the view."""

@@ -55,6 +55,10 @@ _CUE = re.compile(
     r"|handynummer|handynr|escribeme|chama|message|msg|zelle|bizum|pix|mbway)\b|\bt:|\bm:)"
     r"[^\d]{0,24}$"
 )
+_CUE_AFTER = re.compile(
+    r"\W{0,3}(?:is (?:my|the|his|her) (?:number|cell|phone|mobile|digits)|(?:call|text|ring) me\b"
+    r"|whats(?:app)?\b|zap\b|es mi (?:numero|movil|cel))"
+)
 _NOT_A_PHONE = re.compile(
     r"(?:\b(?:orders?|tickets?|tracking|invoices?|ref|reference|serial|isbn|ean|upc|item|model|sku"
     r"|part|confirmation|case|flight|lot|batch|account|acct|member|membership|room|licen[sc]e"
@@ -80,7 +84,7 @@ def phones(text: str, region: str, *, most: int = MAX_NUMBERS) -> Iterator[Sight
 
     After `most` candidates the rest of the text is one sighting of `MANY_NUMBERS`.
     """
-    text = _without(text, _DATES.spans(text))
+    text = _without(text, _dates(text))
     formatted = list(_formatted(text))
     for start, end in formatted:
         yield Sighting(PHONE, start, end)
@@ -90,6 +94,12 @@ def phones(text: str, region: str, *, most: int = MAX_NUMBERS) -> Iterator[Sight
             yield Sighting(MANY_NUMBERS, start, len(text))
             return
         yield from _within(text, start, end, region)
+
+
+def _dates(text: str) -> Iterator[tuple[int, int]]:
+    for start, end in _DATES.spans(text):
+        if text[end : end + 1] not in {".", "/", "-"} or not text[end + 1 : end + 2].isdigit():
+            yield start, end
 
 
 def _formatted(text: str) -> Iterator[tuple[int, int]]:
@@ -127,10 +137,14 @@ def _within(text: str, start: int, end: int, region: str) -> Iterator[Sighting]:
     before = text[max(0, start - CUE_REACH) : start]
     if _NOT_A_PHONE.search(before) and text[start] != "+":
         return
-    cued = bool(_CUE.search(before))
+    cued = bool(_CUE.search(before) or _CUE_AFTER.match(text, end))
     after_counts = bool(_COUNTED.match(text, end))
     groups = [match.span() for match in _DIGITS.finditer(text, start, end)]
-    for first, last in _windows(len(groups)):
+    if _BOOK.fullmatch(_NOT_DIGITS.sub("", text[start:end])):
+        return
+    # A row of short numbers is read whole: any part of it may look like a number by chance.
+    row = all(stop - begin < 3 for begin, stop in groups)
+    for first, last in [(0, len(groups))] if row else _windows(len(groups)):
         if any(stop - begin > _BESIDE for begin, stop in (*groups[:first], *groups[last:])):
             continue
         at = start if first == 0 else groups[first][0]
@@ -171,7 +185,7 @@ def _is_phone(candidate: str, sizes: list[int], region: str, *, cued: bool) -> b
     if abroad:
         number = _parsed("+" + digits.removeprefix("00"), None)
         return number is not None and phonenumbers.is_possible_number(number)
-    if _BOOK.fullmatch(digits) or _ADDRESS_OF_MACHINE.fullmatch(candidate):
+    if _ADDRESS_OF_MACHINE.fullmatch(candidate):
         return False
     if cued:
         number = _parsed(digits, region)
@@ -179,16 +193,44 @@ def _is_phone(candidate: str, sizes: list[int], region: str, *, cued: bool) -> b
         return possible or 9 <= len(digits) <= 13
     if _DECIMAL.fullmatch(candidate) or not _is_grouped_as_phone(candidate, sizes, groups):
         return False
+    if phonenumbers.country_code_for_region(region) == 1 and not _is_shaped_as_nanp(sizes):
+        return digits.startswith("0") and len(sizes) > 1 and _is_european(digits)
     if digits.startswith("0") and len(sizes) > 1:
-        return 9 <= len(digits) <= 12 and any(
-            _is_possible(digits, country) for country in (region, *_LEADING_ZERO)
-        )
+        return _is_european(digits) or (9 <= len(digits) <= 12 and _is_possible(digits, region))
     if len(sizes) == 1 and (len(digits) < 9 or digits.endswith("00000")):
         return False
-    if len(sizes) == 1 and _needs_zero(region) and not digits.startswith("0"):
-        return False
+    if len(sizes) == 1 and _needs_zero(region):
+        return digits[0] == "0" != digits[1] and len(digits) > 9 and _is_possible(digits, region)
     number = _parsed(digits, region)
     return number is not None and phonenumbers.is_valid_number(number)
+
+
+# How North Americans group the digits of a number, with and without the 1 before it.
+_NANP_SHAPES = frozenset(
+    {
+        (10,),
+        (11,),
+        (3, 7),
+        (6, 4),
+        (3, 3, 4),
+        (1, 10),
+        (1, 3, 7),
+        (1, 3, 3, 4),
+        (1,) * 10,
+        (1,) * 11,
+    }
+)
+
+
+def _is_shaped_as_nanp(sizes: list[int]) -> bool:
+    return tuple(sizes) in _NANP_SHAPES or sizes == [3, 3, 2, 2]
+
+
+def _is_european(digits: str) -> bool:
+    """Whether digits that begin with 0 can be a number of a country where national ones do."""
+    return 9 <= len(digits) <= 12 and any(
+        _is_possible(digits, country) for country in _LEADING_ZERO
+    )
 
 
 def _is_grouped_as_phone(candidate: str, sizes: list[int], groups: list[str]) -> bool:
@@ -199,7 +241,7 @@ def _is_grouped_as_phone(candidate: str, sizes: list[int], groups: list[str]) ->
     if set(sizes) == {1}:
         return len(separators) == 1
     if candidate.startswith("0"):
-        return len(sizes) <= 6
+        return len(sizes) == 5 if set(sizes) == {2} else len(sizes) < 6
     if len(sizes) > 5 or 1 in sizes[1:] or set(sizes) == {2}:
         return False
     if all(int(group) % 5 == 0 for group in groups):
@@ -228,7 +270,7 @@ def _is_possible(digits: str, region: str) -> bool:
 
 
 def _needs_zero(region: str) -> bool:
-    return phonenumbers.ndd_prefix_for_region(region, True) == "0"
+    return region != "BR" and phonenumbers.ndd_prefix_for_region(region, True) == "0"
 
 
 # ---- in words
@@ -242,17 +284,17 @@ _WORDS = {
     word: str(value)
     for language in (_ENGLISH, _SPANISH, _PORTUGUESE, _FRENCH, _GERMAN)
     for value, word in enumerate(language.split())
-} | {"oh": "0", "o": "0", "niner": "9", "funf": "5", "zwo": "2", "meia": "6", "nought": "0"}
+} | {"oh": "0", "niner": "9", "funf": "5", "zwo": "2", "meia": "6", "nought": "0"}
 _TIMES = {"double": 2, "triple": 3, "doble": 2, "triplo": 3, "doppel": 2}
 _WORD = "|".join(sorted(_WORDS, key=len, reverse=True))
 _SPELLED = Pattern(
-    rf"\b(?:(?:{'|'.join(_TIMES)}|{_WORD}|\d{{1,4}})[ ,.\-/\n]{{1,3}}(?:and )?){{4,}}"
+    rf"\b(?:(?:{'|'.join(_TIMES)}|{_WORD}|\d{{1,4}})[ ,.\-/\n]{{0,3}}(?:and )?){{4,}}"
     rf"(?:{_WORD}|\d{{1,4}})\b"
 )
-SPELLED_TRIGGER = rf"\b(?:{_WORD})[ ,.\-/\n]{{1,3}}(?:{_WORD}|double|triple|\d)"
+SPELLED_TRIGGER = rf"\b(?:{_WORD})[ ,.\-/\n]{{0,3}}(?:{_WORD}|double|triple|\d)"
 """RE2; every number in words has a place that this matches."""
 
-_TOKEN = re.compile(r"[a-z]+|\d+")
+_TOKEN = re.compile(rf"and|{'|'.join(_TIMES)}|{_WORD}|\d+")
 _LONGEST = 19
 
 
@@ -269,10 +311,10 @@ def spelled_numbers(text: str) -> Iterator[Sighting]:
                 continue
             digits += _WORDS.get(token[0], token[0]) * times
             times = 1
-        if len(digits) < 7 or _is_counting(digits):
-            continue
         if len(digits) > 12 and is_card(digits):
             yield Sighting(CARD, start, end)
+            continue
+        if len(digits) < 7 or _is_counting(digits):
             continue
         cued = bool(_CUE.search(text, max(0, start - CUE_REACH), start))
         if len(digits) < 9 and not cued:

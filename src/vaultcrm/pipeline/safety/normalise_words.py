@@ -27,7 +27,7 @@ from itertools import pairwise
 from vaultcrm.pipeline.safety.normalise import Disguise, View, ViewName, strokes
 from vaultcrm.pipeline.safety.normalise_signs import LETTERS
 
-WAYS = 3
+WAYS = 6
 """In so many ways a text is reread, where a disguised word may be either of several."""
 
 _LONGEST = 32

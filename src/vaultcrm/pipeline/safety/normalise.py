@@ -197,9 +197,14 @@ def fold(text: str) -> str:
     return text.translate(_FOLD)
 
 
+def _is_accented(char: str) -> bool:
+    """Whether it is a letter with an accent, as European languages are written with."""
+    return 0xC0 <= ord(char) <= 0x17F
+
+
 def is_lookalike(char: str) -> bool:
     """True for a character that is read as ASCII letters or digits, or not at all, but is not."""
-    if char.isascii():
+    if char.isascii() or _is_accented(char):
         return False
     folded = char.translate(_FOLD)
     return (not folded and not _is_decoration(char)) or (folded.isascii() and folded.isalnum())

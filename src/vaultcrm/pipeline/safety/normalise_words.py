@@ -186,11 +186,13 @@ class WordReader:
         start = at + typed.find(trimmed)
         if not trimmed or trimmed in self._words or trimmed in self._innocent:
             return None
-        for core, first in ((trimmed, start), (typed, at)):
+        # A mark at the end may stand for a letter; a full stop there is a full stop.
+        marked = typed.strip(_END_MARKS_BUT_MASKS)
+        for core, first in ((trimmed, start), (marked, at + typed.find(marked))):
             if found := self._match(core):
                 words, disguise = found
                 return Reading(first, first + len(core), words, disguise)
-            if core == typed:
+            if core == marked:
                 break
         return None
 
@@ -330,6 +332,7 @@ class WordReader:
 
 _OFTEN_ALONE = frozenset("aiurxoy")
 _JOINERS = re.compile(r"[\-']")
+_END_MARKS_BUT_MASKS = ".,;:!?()\"'[]{}<>-~%&^"
 _END_MARKS = ".,;:!?)\"'*~ "
 _TOKEN = re.compile(r"\S+")
 

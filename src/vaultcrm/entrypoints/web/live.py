@@ -71,16 +71,18 @@ class Live:
         return version_of({each: self._versions[each] for each in creator_ids})
 
     async def _look_on(self) -> None:
-        while self._watched and not self._stopping:
-            # A database that does not answer has said nothing new.
-            with contextlib.suppress(OperationalError, PoolTimeout):
-                async with self._parts.pool.connection() as connection:
-                    sent = await activity(connection, list(self._watched), self._parts.now())
-                    self._versions = await sent.answer()
-            async with self._looked:
-                self._looked.notify_all()
-            await asyncio.sleep(LOOK_SECONDS)
-        self._looking = None
+        try:
+            while self._watched and not self._stopping:
+                # A database that does not answer has said nothing new.
+                with contextlib.suppress(OperationalError, PoolTimeout):
+                    async with self._parts.pool.connection() as connection:
+                        sent = await activity(connection, list(self._watched), self._parts.now())
+                        self._versions = await sent.answer()
+                async with self._looked:
+                    self._looked.notify_all()
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            self._looking = None
 
     def stop(self) -> None:
         """End every stream within a second: a server that stops waits for what it serves."""

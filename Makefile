@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench faults lint format lock clean
+.PHONY: help setup run test check bench evals faults lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ format: setup ## mend style in place
 
 bench: setup ## the tables of docs/benchmarks.md, measured here and now
 	$(BIN)/python -m bench
+
+evals: setup ## how much the content filter finds and how seldom it is wrong; fails below its targets
+	$(BIN)/python -m evals
 
 lock: ## resolve the dependencies again (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml -o requirements/run.lock

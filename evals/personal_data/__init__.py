@@ -6,5 +6,8 @@
      "spans": [{"kind": "email", "start": 9, "end": 27, "matched": "..."}]}
 
 `region` is the creator's country (ISO 3166), `start:end` are code points of `text`. All of them are
-written for this set. `held_out.jsonl` was written after the rules and was not used to mend them.
+written for this set. The rules were mended by what went wrong in `with.jsonl` and `without.jsonl`
+(first measured by message: precision .957, recall .972). `held_out.jsonl` was written after that
+and first measured at precision .976, recall .988; what went wrong there was then mended too, so
+that its figures now show that nothing got worse, not what to expect of texts never seen.
 """

@@ -5,13 +5,14 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
+from math import prod
 from pathlib import Path
 
 from vaultcrm.domain.safety import SafetyReport, Scope, Verdict
 from vaultcrm.pipeline.safety.filter import ContentFilter
 
 SOURCE = Path(__file__).parent / "benign.toml"
-FILLINGS = 12
+FILLINGS = 20
 """So many lines at most are made from one template."""
 
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -63,7 +64,7 @@ def lines() -> list[Line]:
 
 def _filled(template: str, words: dict[str, list[str]], turn: Iterator[int]) -> Iterator[str]:
     """The template with its slots filled in turn, as often as it has different fillings."""
-    ways = max((len(words[slot]) for slot in _SLOT.findall(template)), default=1)
+    ways = prod(len(words[slot]) for slot in set(_SLOT.findall(template)))
     for _ in range(min(ways, FILLINGS)):
         # Each slot goes through its words at a pace of its own, so that they do not go in step.
         number, pace = next(turn), count(1)

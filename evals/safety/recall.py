@@ -71,7 +71,7 @@ def pack_examples() -> list[Offence]:
 def trials(
     content_filter: ContentFilter, offences: list[Offence], seed: int, each: int = 1
 ) -> Iterator[Trial]:
-    """Each offence as typed, then `each` times in every family that its key word is long enough for.
+    """Each offence as typed, then `each` times in every family for which it is long enough.
 
     The key word is the longest one of what the filter finds in the offence as typed. Found is
     what has the category at the tier that it has undisguised; for a guess, at any tier.

@@ -194,6 +194,56 @@ def test_a_phrase_is_found_though_single_letters_stand_beside_it(text: str) -> N
     assert report.has(Category.OBFUSCATION)
 
 
+def test_two_runs_of_letters_in_one_phrase_do_not_hide_distress() -> None:
+    text = "i c u t h i n k i n g about k i l l i n g myself"
+    report = FILTER.check(text, Scope.FAN)
+    assert report.has(Category.DISTRESS)
+    assert report.verdict is Verdict.REVIEW
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "category"),
+    [
+        ("my v*nmo", "obfuscation.masked_letters", Category.OFF_PLATFORM_PAYMENT),
+        ("venmoooo me", "obfuscation.stretched_letters", Category.OFF_PLATFORM_PAYMENT),
+        ("add me on teIegram", "obfuscation.lookalike_letters", Category.OFF_PLATFORM_CONTACT),
+        ("tele gram", "obfuscation.separated_letters", Category.OFF_PLATFORM_CONTACT),
+        ("c0me 0ver t0 my p1ace", "obfuscation.digits_for_letters", Category.MEETING),
+        ("ven a mi cas4", "obfuscation.digits_for_letters", Category.MEETING),
+        ("tengo qu\u200bince a\u00f1os", "obfuscation.lookalike_letters", Category.MINORS),
+    ],
+)
+def test_a_phrase_is_blocked_with_any_of_its_words_disguised(
+    text: str, rule: str, category: Category
+) -> None:
+    report = FILTER.check(text, Scope.DRAFT)
+    assert report.verdict is Verdict.BLOCK
+    assert report.has(category)
+    assert rule in _rules(report)
+
+
+@pytest.mark.parametrize("text", ["vemno me", "my telegarm", "snapcaht", "let's mete irl"])
+def test_a_word_that_is_only_guessed_is_for_a_person_to_judge(text: str) -> None:
+    report = FILTER.check(text, Scope.DRAFT)
+    assert report.verdict is Verdict.REVIEW
+    assert "obfuscation.misspelled" in _rules(report)
+
+
+@pytest.mark.parametrize("text", ["c l a s s i c", "my c.l.a.s.s", "g l a s s e s", "le retard"])
+def test_a_short_forbidden_word_is_not_found_inside_a_longer_one_spelled_out(text: str) -> None:
+    assert not FILTER.check(text, Scope.DRAFT, ("ass",)).has(Category.FORBIDDEN_WORD)
+    assert FILTER.check("u r a s s", Scope.DRAFT, ("ass",)).has(Category.FORBIDDEN_WORD)
+
+
+@pytest.mark.parametrize(
+    "typed", ["k1tty", "kittyyy", "k*tty", "ki tty", "k i t t y", "kit\u200bty"]
+)
+def test_a_creators_forbidden_word_is_found_in_every_disguise(typed: str) -> None:
+    report = FILTER.check(f"hey {typed}", Scope.DRAFT, ("kitty",))
+    assert report.verdict is Verdict.BLOCK
+    assert report.has(Category.FORBIDDEN_WORD)
+
+
 @pytest.mark.parametrize(
     "text",
     ["r a c c o o n", "s p i c y", "p e a c o c k blue", "g.r.a.p.e.s", "my n e i g h b o r"],

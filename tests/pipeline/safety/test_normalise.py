@@ -118,6 +118,11 @@ def test_letters_pulled_apart_are_read_at_once_and_in_known_words(
     assert found == readings
 
 
+LONGER_WORDS = Vocabulary(
+    ["cut", "thin", "thinking", "come", "me", "over", "to", "my", "place", "kik", "im"]
+)
+
+
 @pytest.mark.parametrize(
     ("letters", "words"),
     [
@@ -131,12 +136,34 @@ def test_letters_pulled_apart_are_read_at_once_and_in_known_words(
 def test_a_run_is_read_in_the_words_that_cover_the_most_of_it(
     letters: str, words: list[str]
 ) -> None:
-    vocabulary = Vocabulary(["cut", "thin", "thinking", "come", "me", "over", "to", "my", "place"])
-    vocabulary_with_short = Vocabulary(["kik", "im", "thinking", "cut", "come", "over", "to", "my"])
-    chosen = vocabulary_with_short if letters[0] in "xiy" else vocabulary
-    chosen = vocabulary if letters.startswith("come") else chosen
-    found = [letters[start:end] for start, end in chosen.reading(letters)]
-    assert found == words
+    assert [letters[start:end] for start, end in LONGER_WORDS.reading(letters)] == words
+
+
+@pytest.mark.parametrize(
+    "typed", ["v e n m o  m e  n o w", "v.e.n.m.o m.e n.o.w", "v-e-n-m-o - m-e - n-o-w"]
+)
+def test_a_run_is_also_read_as_its_gaps_set_its_words_apart(typed: str) -> None:
+    found = [view.text for view in views_of(typed, WORDS) if view.name is ViewName.JOINED]
+    assert "venmo me now" in found
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "\u142f\u4e47\u51e0\u722a\u3116",
+        "\U0001f1fb\U0001f1ea\U0001f1f3\U0001f1f2\U0001f1f4",
+        "\u142f\U0001f1ea\u20a6m\u3116",
+    ],
+)
+def test_signs_that_are_drawn_like_letters_read_as_them(typed: str) -> None:
+    view = _view(typed, ViewName.SIGNS)
+    assert view.text == "venmo"
+    assert view.disguises(0, 5) == {Disguise.LOOKALIKE}
+
+
+@pytest.mark.parametrize("text", ["\u5c71\u53e3", "\u20ac30", "nice \U0001f1fa\U0001f1f8 flag"])
+def test_signs_that_stand_for_themselves_make_no_view(text: str) -> None:
+    assert [view.name for view in views_of(text)] == [ViewName.PLAIN]
 
 
 @given(ANY_TEXT | DISGUISED)

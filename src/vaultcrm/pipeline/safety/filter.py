@@ -1,5 +1,6 @@
 """The step itself: a text goes in, a `SafetyReport` comes out, and nothing is ever raised."""
 
+import re
 import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +27,7 @@ FORBIDDEN_CACHE = 512
 
 _FORBIDDEN_SCORE = 0.9
 _GUESSED_SCORE = 0.6
+_DIGIT = re.compile(r"\d")
 _LONG_ENOUGH = 5
 """A forbidden word of so many letters is found wherever it is spelled out, and hardly by chance."""
 _FORBIDDEN_REASON = "Contains a word that this creator never uses."
@@ -146,12 +148,16 @@ class _RuleSet:
         )
 
 
-def _reread(views: Iterable[View], reader: WordReader) -> Iterator[View]:
+def _reread(views: Sequence[View], reader: WordReader) -> Iterator[View]:
     """The views, and those of them again in which a word was disguised."""
+    seen = {view.text for view in views} if len(views) > 1 else ()
     for view in views:
         yield view
         if not view.is_leet:
-            yield from reader.reread(view)
+            for again in reader.reread(view):
+                # A leet view reads numbers as letters, and so misses what rules say in digits.
+                if again.text not in seen or _DIGIT.search(again.text):
+                    yield again
 
 
 def _as_sure_as_read(finding: Finding, hit: Hit) -> Finding:

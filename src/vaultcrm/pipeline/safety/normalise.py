@@ -332,7 +332,9 @@ def _only_spacing(before: str, after: str) -> bool:
 _SPACING = re.compile(r"[\s\-]+")
 
 _LETTER = r"(?:[^\W_]|[@$])"
-_SPELLED = re.compile(rf"(?<![^\W_])(?<![@$]){_LETTER}(?:(?:[^\w@$]|_){{1,3}}{_LETTER}(?![^\W_])){{2,}}")
+_SPELLED = re.compile(
+    rf"(?<![^\W_])(?<![@$]){_LETTER}(?:(?:[^\w@$]|_){{1,3}}{_LETTER}(?![^\W_])){{2,}}"
+)
 _INNER_PUNCTUATION = r"(?<=[^\W_])[.\-_*~|/\\,:;+=^\"\u00b7\u2022]{1,3}(?=[^\W_])"
 _WIDE_SPACE = r"\s{2,}|[\t\n\r\f\v]"
 _LOOSE = re.compile(rf"{_INNER_PUNCTUATION}|{_WIDE_SPACE}")
@@ -456,9 +458,8 @@ def _loosen(text: str, start: int, end: int, out: list[str], positions: list[int
             break
         out.extend(text[at : gap.start()])
         positions.extend(range(at, gap.start()))
-        follows_run = gap.start() == start > 0
-        if gap[0].isspace() or (follows_run and gap[0] == "-"):
-            out.append(" " if gap[0].isspace() else "-")
+        if gap[0].isspace():
+            out.append(" ")
             positions.append(gap.start())
         at = gap.end()
     out.extend(text[at:end])

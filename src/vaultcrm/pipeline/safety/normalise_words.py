@@ -3,14 +3,14 @@
 Works word by word against the words that rules look for, so that whole phrases and patterns are
 found with any of their words disguised. What a word is read as:
 
-| disguise     | written            | how it is read                                               |
-|--------------|--------------------|--------------------------------------------------------------|
-| `LEET`       | `v3nm0`, `te|egram`| each digit or symbol as any letter that it is drawn like      |
-| `LOOKALIKE`  | `teIegram`, `vvhore`| capital I for l, `rn` for m, `vv` for w, signs among letters |
-| `STRETCHED`  | `venmooo`, `vennmo`| letters repeated more often than in the word                 |
-| `MASKED`     | `v*nmo`, `c_sh`    | up to two letters of five left out, marks in their place     |
-| `SEPARATED`  | `ve nmo`, `ve♥nmo` | parts that are no words of their own, joined                 |
-| `MISSPELLED` | `vemno`, `telegrm` | two neighbours swapped; in a long word one letter wrong      |
+| disguise     | written               | how it is read                                            |
+|--------------|-----------------------|-----------------------------------------------------------|
+| `LEET`       | `v3nm0`, `sn@pch4t`   | a digit or symbol as any letter that it is drawn like     |
+| `LOOKALIKE`  | `teIegram`, `vvire`   | capital I for l, `rn` for m, `vv` for w, signs in words   |
+| `STRETCHED`  | `venmooo`, `vennmo`   | letters repeated more often than in the word              |
+| `MASKED`     | `v*nmo`, `c_sh`       | up to two letters of five left out, marks in their place  |
+| `SEPARATED`  | `ve nmo`, `ve♥nmo`    | parts that are no words of their own, joined              |
+| `MISSPELLED` | `vemno`, `telegrm`    | two neighbours swapped; in a long word one letter wrong   |
 
 Only the last is a guess. A word that people also write for itself (`innocent_words.txt`) is never
 read as another.
@@ -35,6 +35,7 @@ _SHORTEST_SWAP = 4
 _SHORTEST_DOUBLED = 3
 _SHORTEST_MISSPELLING = 6
 _SHORTEST_PARTED = 5
+_LONG_PARTED = 7
 _REMEMBERED = 50_000
 
 _LEET = {
@@ -134,9 +135,10 @@ class WordReader:
         """The view with its disguised words as the words that they are; none if it has none."""
         text = view.text
         tokens = text.split()
-        disguised = not self._plain.issuperset(tokens) and any(
-            [self._readings(token) for token in set(tokens).difference(self._plain)]
-        )
+        disguised = False
+        if not self._plain.issuperset(tokens):
+            for token in set(tokens).difference(self._plain):
+                disguised |= bool(self._readings(token))
         parted = self._parted(tokens)
         if not disguised and not parted:
             return
@@ -187,7 +189,7 @@ class WordReader:
         if not trimmed or trimmed in self._words or trimmed in self._innocent:
             return None
         # A mark at the end may stand for a letter; a full stop there is a full stop.
-        marked = typed.strip(_END_MARKS_BUT_MASKS)
+        marked = typed.rstrip(_END_MARKS_BUT_MASKS).lstrip(_START_MARKS)
         for core, first in ((trimmed, start), (marked, at + typed.find(marked))):
             if found := self._match(core):
                 words, disguise = found
@@ -236,19 +238,22 @@ class WordReader:
 
     def _as_signs(self, core: str) -> tuple[tuple[str, ...], Disguise] | None:
         letters_only = "".join(char for char in core if char.isalnum())
-        if not letters_only:
-            return None
+        parted: tuple[str, ...] = ()
         if letters_only != _JOINERS.sub("", core) and letters_only.isascii():
             is_inside = core[0].isalnum() and core[-1].isalnum()
             if is_inside and len(letters_only) >= 3 and letters_only in self._words:
-                return (letters_only,), Disguise.SEPARATED
+                parted = (letters_only,)
         if found := self._by_position(core):
-            return found
+            return (*found[0], *parted), found[1]
+        if parted:
+            return parted, Disguise.SEPARATED
         translated = core.translate(_FIRST_LETTER)
-        if translated.isascii() and translated.isalpha() and len(letters_only) * 5 >= len(core) * 2:
-            if any(char.isalpha() for char in core) and (found := self._stretched(translated)):
-                return found[0], Disguise.LEET
-        return None
+        has_letters = any(char.isalpha() for char in core) and 5 * len(letters_only) >= 2 * len(
+            core
+        )
+        if has_letters and translated.isascii() and translated.isalpha():
+            found = self._stretched(translated)
+        return (found[0], Disguise.LEET) if found else None
 
     def _by_position(self, core: str) -> tuple[tuple[str, ...], Disguise] | None:
         """Words of the same length whose letters the signs of `core` may stand for."""
@@ -327,11 +332,14 @@ class WordReader:
     def _is_parted(self, parts: tuple[str, str]) -> bool:
         if parts[0] in _OFTEN_ALONE or "+".join(parts) in self._innocent:
             return False
+        if sum(map(len, parts)) >= _LONG_PARTED and "".join(parts) in self._alone:
+            return True
         return any(part not in self._words and part not in self._innocent for part in parts)
 
 
 _OFTEN_ALONE = frozenset("aiurxoy")
 _JOINERS = re.compile(r"[\-']")
+_START_MARKS = ".,;:?\"'~-"
 _END_MARKS_BUT_MASKS = ".,;:!?()\"'[]{}<>-~%&^"
 _END_MARKS = ".,;:!?)\"'*~ "
 _TOKEN = re.compile(r"\S+")

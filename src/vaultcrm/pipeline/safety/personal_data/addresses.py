@@ -45,11 +45,26 @@ _CITIES = (
     "|vancouver|vigo|wien|wiesbaden|winterthur|wurzburg|zaragoza|zurich"
 )
 
+# Endings of streets that only count as such where both they and the name have capitals.
+_NAMES_OF_STREETS = (
+    "alley|bend|bluffs?|branch|bridge|brook|bypass|canyon|causeway|center|cliffs?|commons?|cove"
+    "|creek|crest|crossing|crossroads?|curve|dale|estates?|expressway|falls|ferry|fields?|flats?"
+    "|ford|forest|forge|forks?|freeway|garden|gateway|glens?|greens?|groves|harbors?|haven|heights"
+    "|hills|hollow|inlet|islands?|isle|junctions?|keys?|knolls?|lakes?|landing|lodge|loop|manors?"
+    "|meadows?|mills?|mission|motorway|mountains?|orchard|oval|overpass|passage|path|pike|pines"
+    "|plains?|plaza|points?|ports?|prairie|radial|ranch|rapids|ridges?|roads|route|run|shoals?"
+    "|shores?|skyway|springs?|spurs?|squares|station|stravenue|stream|summit|throughway|trace"
+    "|track|trafficway|trails|tunnel|turnpike|underpass|unions?|valleys?|via|viaduct|views?"
+    "|villages?|ville|vista|walks|walls?|ways|wells?"
+)
+
 TRIGGER = (
+    rf"\b(?:{_NAMES_OF_STREETS})\b|"
     r"\b(?:street|st|avenue|ave|road|rd|boulevard|blvd|ln|highway|hwy|parkway|pkwy|terrace"
     r"|crescent|lane|drive|dr|court|ct|way|place|pl|circle|cir|square|sq|close|gardens|grove|mews"
     r"|trail|row|walk|hill|parade|rue|bd|chemin|allee|impasse|quai|cours|route|calle|avenida|avda|av|plaza"
-    r"|paseo|camino|carretera|ronda|rua|travessa|praca|alameda|largo|estrada|rodovia|apt|apartment"
+    r"|paseo|camino|carretera|ronda|rua|travessa|praca|alameda|largo|estrada|rodovia"
+    r"|rambla|glorieta|callejon|pasaje|cuesta|ladeira|viela|apt|apartment"
     r"|box)\b|\bc/|(?:strasse|str|weg|gasse|platz|ufer|damm|allee|ring|chaussee)\b\.?,? \d"
     rf"|\b(?:{_STATES})\.?,? \d{{5}}|\b{_UK_POSTCODE}\b|\b{_CANADIAN_POSTCODE}\b"
     rf"|\b\d{{4,5}} (?:{_CITIES})\b|\b\d{{5}}-\d{{3}}\b|\b\d{{4}}-\d{{3}} [a-z]"
@@ -83,12 +98,13 @@ _TAIL_UNIT = re.compile(
     r"|, ?\d{1,2} ?[oa\xba\xaa]\.? ?(?:[a-z]|dto|esq|izq|dcha|frente)?\b)"
 )
 _TOWN = r"[a-z][a-z.'\-]*(?: [a-z][a-z.'\-]*){0,3}"
+_STATE_AND_ZIP = rf"(?:{_STATES}|{_STATE_NAMES})\.?,? \d{{5}}(?:-\d{{4}})?"
 _CITY_AND_STATE = rf"(?:{_CITIES})\b(?:,? (?:{_STATES}|sp|rj|mg)\b)?"
 _TAIL_TOWNS = tuple(
     re.compile(pattern)
     for pattern in (
-        rf",? ?(?:in )?(?:{_TOWN},? ?)?(?:{_STATES}|{_STATE_NAMES})\.?,? \d{{5}}(?:-\d{{4}})?\b",
-        rf",? ?(?:in )?(?:{_TOWN},? )?(?:{_UK_POSTCODE}|{_CANADIAN_POSTCODE})\b",
+        rf",?[ \n]?(?:in )?(?:{_TOWN},? ?)?{_STATE_AND_ZIP}\b",
+        rf",?[ \n]?(?:in )?(?:{_TOWN},?[ \n])?(?:{_UK_POSTCODE}|{_CANADIAN_POSTCODE})\b",
         rf",? ?(?:in |- ?)?(?:{_TOWN}(?: ?[,\-] ?| ))?\d{{5}}-\d{{3}}\b",
         r"(?:, ?| |\n| in )(?:[a-z]-)?\d{4,5}(?:-\d{3})?,? ",
         rf",? ?(?:in |a |en |em |- ?)?{_CITY_AND_STATE}(?:,? \d{{5}}\b)?",
@@ -130,7 +146,8 @@ def _tail(view: View, end: int) -> tuple[int, bool]:
 _ENGLISH = Pattern(
     r"\b(?:street|st|avenue|ave|road|rd|boulevard|blvd|ln|highway|hwy|parkway|pkwy|terrace"
     r"|crescent|lane|drive|dr|court|ct|way|place|pl|circle|cir|square|sq|close|gardens|grove|mews"
-    r"|trail|row|walk|hill|parade)\b"
+    r"|trail|row|walk|hill|parade"
+    rf"|{_NAMES_OF_STREETS})\b"
 )
 _STRONG = frozenset(
     {
@@ -171,6 +188,10 @@ _NOT_IN_STREETS = words(
 )
 
 
+_UNIT_BEFORE = re.compile(r"\b(?:flat|apt|apartment|unit|suite|studio)\.? ?#?\d{1,4}[a-z]?,? $")
+_ONLY_CAPITALS = re.compile(_NAMES_OF_STREETS)
+
+
 def _english(view: View) -> Iterator[Sighting]:
     text = view.text
     for start, end in _ENGLISH.spans(text):
@@ -194,8 +215,11 @@ def _english(view: View) -> Iterator[Sighting]:
         capitals = _is_capital(view, back + found.start(2)) and _is_capital(view, start)
         told = bool(_INTRO.search(text[max(0, number_at - 40) : number_at]))
         strong = text[start:end] in _STRONG
-        if strong or capitals or told or has_town or until > name_end:
-            yield Sighting(ADDRESS, number_at, until)
+        sure = capitals or has_town or until > name_end
+        if sure or strong or (told and not _ONLY_CAPITALS.fullmatch(text, start, end)):
+            unit = _UNIT_BEFORE.search(text[max(0, number_at - 20) : number_at])
+            first = max(0, number_at - 20) + unit.start() if unit else number_at
+            yield Sighting(ADDRESS, first, until)
 
 
 def _followed_on(text: str, start: int, end: int) -> bool:
@@ -260,7 +284,8 @@ def _more_capitals(view: View, end: int, more: re.Pattern[str]) -> int:
 
 _IBERIAN = Pattern(
     r"\b(?:calle|c/|avenida|avda?\.?|av\.?|plaza|paseo|camino|carretera|ronda|rua|r\.|travessa"
-    r"|praca|alameda|largo|estrada|rodovia|calzada) ?"
+    r"|praca|alameda|largo|estrada|rodovia|calzada"
+    r"|rambla|glorieta|callejon|pasaje|cuesta|ladeira|viela) ?"
     r"(?:[a-z0-9][a-z'.\-]{0,19} ){0,4}[a-z0-9][a-z'.\-]{0,19}"
     r"(?:,? ?(?:numero|num\.?|nro\.?|no\.?|n\.?|#)? ?)\d{1,5}(?:-?[a-d])?\b"
 )
@@ -299,7 +324,7 @@ def _iberian(view: View) -> Iterator[Sighting]:
 _GERMAN = Pattern(
     r"\b(?:[a-z][a-z\-]{1,24}(?:strasse|str\.?|weg|gasse|platz|ufer|damm|allee|ring|chaussee)"
     r"|[a-z][a-z\-]{2,24} (?:strasse|str\.?|allee|platz|weg|ring|damm|chaussee|gasse|ufer)),? "
-    r"\d{1,4} ?(?:[a-z]\b)?"
+    r"\d{1,4}(?:[/\-]\d{1,3}\b)? ?(?:[a-z]\b)?"
 )
 _GERMAN_STOP = re.compile(
     r"(?:spring|string|during|bring|offering|wearing|sharing|hearing|boring|caring|daring|staring"

@@ -43,7 +43,8 @@ _AT = (
     rf"| ?[(\[{{<*_\-]+ ?(?:{_AT_WORD}|a) ?[)\]}}>*_\-]+ ?| {_AT_WORD} )"
 )
 _INNER = (
-    rf"(?:[._%+\-]|{_DOT}| ?(?:underscore|dash|hyphen|minus|unterstrich|guion bajo|underline) ?)"
+    rf"(?:[._%+\-]| ?[(\[{{<*_\-]+ ?{_DOT_WORD} ?[)\]}}>*_\-]+ ?| {_DOT_WORD} "
+    r"| ?(?:underscore|dash|hyphen|minus|unterstrich|guion bajo|underline) ?)"
 )
 
 _PLAIN_EMAIL = Pattern(r"[\pL\pN][\pL\pN._%+\-]*@(?:[\pL\pN\-]+\.)+\pL{2,24}")
@@ -154,6 +155,8 @@ def links(text: str) -> Iterator[Sighting]:
             continue
         bare = text[start:end].rstrip(".,;:!?)'\"]}*")
         short = bare.endswith(".ai") and len(bare) < _SHORTEST_AI
+        if bare.endswith("//"):
+            continue
         if bare not in _NOT_LINKS and not short and _DIGITS.sub("", bare).strip("./"):
             yield Sighting(LINK, start, start + len(bare))
 
@@ -170,13 +173,15 @@ def spelled_links(text: str) -> Iterator[Sighting]:
 _NETWORKS = (
     "instagram|insta|ig|snapchat|snap|sc|telegram|tg|kik|discord|twitter|tiktok|tik tok|facebook"
     "|fb|wechat|whatsapp|skype|line|reddit|twitch|youtube|yt|onlyfans|fansly|cashapp|cash app"
-    "|venmo|paypal|threads|bluesky|linkedin|x"
+    "|venmo|paypal|threads|bluesky|linkedin|gmail|x"
 )
 _PLACES = (
     "instagram|insta|ig|snapchat|snap|telegram|tg|kik|discord|twitter|tiktok|tik tok|facebook|fb"
     "|wechat|skype|reddit|twitch|threads|bluesky"
 )
 _NAME = r"@?[a-z0-9_](?:[a-z0-9_.\-]{1,28})[a-z0-9_]"
+# A colon, an arrow, a pointing hand.
+_JOINER = r"(?:[:=@]|-+>|[^\pL\pN\s.,;!?'\"()$%&#/*+\-_<\[\]{}|]{1,3})"
 _LABELS = "name|handle|user|username|user name|account|id|tag|usuario|konto|compte|conta|pseudo|@"
 _LABEL = rf"(?: (?:{_LABELS}))?"
 _OWNERS = "my|our|her|his|the|mi|meu|minha|mon|ma|mein|meine|o meu"
@@ -188,7 +193,7 @@ _AT_SIGNS = Pattern(r"@[a-z0-9_][a-z0-9_.]{1,29}")
 _NAMED_ACCOUNTS = Pattern(
     rf"\b(?:(?:{_OWNERS})(?: new| old| private| real| main)? (?:{_NETWORKS}){_LABEL}"
     r"(?: (?:is|its|it's|es|e|est|ist|c'est|heisst|called)|'s)?(?: ?[:=\-]+>? ?| )"
-    rf"|(?:{_NETWORKS}){_LABEL}(?: ?(?::|=|-+>|→|>|@) ?| - )"
+    rf"|(?:{_NETWORKS}){_LABEL}(?: ?{_JOINER} ?| - )"
     rf"|(?:{_NETWORKS}){_LABEL} (?:is|es|est|ist|e) "
     rf"|(?:{_NETWORKS}) (?:name|handle|username|user name|usuario) "
     rf"|(?:{_FOLLOW})(?:[ \-](?:me|us|m|moi|mir|up|ya girl))*(?: up)?"
@@ -229,12 +234,12 @@ _SAID_OF_ACCOUNTS = re.compile(
     r"|meu|mein|mi|mon|une?|um|uma|ein|eine|le|la|el|os?|pas|nicht|nao|muy|tres|sehr|muito|ici"
     r"|aqui|hier|photo|photos|fotos?|bio|private|busy|please|pls|insane|trash|garbage|huge|tiny|ugly|cute|pink|blue"
     r"|stuck|cold|hot|suspended|different|important|gross|perfect|awesome|wild|vide|morte?|null?e?|leer"
-    r"|weg|neu|privat|voll|cheio|morto|muerto|vacio|lleno|kaputt|gesperrt|tote?|feed|reels?|clips?"
+    r"|later|offen|ouverte?|abierto|aberto|weg|neu|privat|voll|cheio|morto|muerto|vacio|lleno|kaputt|gesperrt|tote?|feed|reels?|clips?"
     r"|first|last|second|chat|group|server|channel|music|games?|story|deleted|account|app|button|peas?|tape|fit)"
 )
 _ENDS_CLAUSE = re.compile(
     r" ?(?:$|[.,;!?)\n]|[^\w\s]| (?:and|but|if|add|dm|come|hmu|there|on|for|xo+|babe|baby|love|hun"
-    r"|y|e|et|und|si|se|ok|lol|go|check|look|see|i|i'm|im|you|u|it|we|the|so|just|please|pls|follow|message|text|hit|too|now|btw|tonight)\b)"
+    r"|y|e|et|und|si|se|ok|lol|a|go|check|look|see|i|i'm|im|you|u|it|we|the|so|just|please|pls|follow|message|text|hit|too|now|btw|tonight)\b)"
 )
 _MARKED = re.compile(r"[\d_.@]")
 
@@ -277,7 +282,7 @@ def named_accounts(text: str) -> Iterator[Sighting]:
         yield Sighting(ACCOUNT, text.index("u/", start, end), end)
 
 
-_LAST_NAME = re.compile(r"[^ :=>→,]*$")
+_LAST_NAME = re.compile(r"[@a-z0-9_.\-]*$")
 
 
 def _after_words(text: str, start: int, end: int) -> int | None:
@@ -296,5 +301,6 @@ def _after_words(text: str, start: int, end: int) -> int | None:
         return at
     if _SAID_OF_ACCOUNTS.fullmatch(plain) or plain in _NOT_HANDLES:
         return None
-    pointed = text[:at].rstrip().endswith((":", "=", ">", "→"))
+    before = text[max(start, at - 3) : at].rstrip()[-1:]
+    pointed = not before.isalnum() and before not in {"", ","}
     return at if pointed or _ENDS_CLAUSE.match(text, end) else None

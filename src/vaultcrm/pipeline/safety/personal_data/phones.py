@@ -6,7 +6,7 @@ are grouped. Dates, counts, prices, and numbers of orders are none.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import phonenumbers
@@ -26,7 +26,15 @@ MAX_NUMBERS = 48
 """So many runs of digits are tried as telephone numbers; a text with more goes to a person."""
 
 _GAP = r"[ ().\-/\t\n\x{b7}_*~|\x{2022}]{0,3}"
-_NANP = Pattern(r"(?:\+?\b1[ .\-]?)?(?:\(\d{3}\)[ .\-]?|\b\d{3}[ .\-]{1,2})\d{3}[ .\-]{1,2}\d{4}\b")
+_NANP = Pattern(
+    r"(?:\+?\b(?:00)?1[ .\-]?)?(?:\(\d{3}\)[ .\-]?|\b\d{3}[ .\-]{1,2})\d{3}[ .\-]{1,2}\d{4}"
+    r"(?:,? ?(?:x|ext\.?|extension) ?\d{1,5})?\b"
+)
+_LETTERS_AMONG_DIGITS = Pattern(r"\d[oil]|[oil]\d")
+_DIGITS_MEANT = str.maketrans("oil", "011")
+_DIGITS_SEEN = 6
+"""So many real digits there are in a number of which some are written as letters."""
+
 _NUMBER = Pattern(rf"\+?\(?\d(?:{_GAP}\d){{6,23}}")
 _LOCAL = re.compile(r"[2-9]\d{2}[-.]\d{4}")
 _DAY_TO_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -84,11 +92,17 @@ def phones(text: str, region: str, *, most: int = MAX_NUMBERS) -> Iterator[Sight
 
     After `most` candidates the rest of the text is one sighting of `MANY_NUMBERS`.
     """
-    text = _without(text, _dates(text))
+    text = without(text, _dates(text))
     formatted = list(_formatted(text))
+    if not formatted and _LETTERS_AMONG_DIGITS.is_in(text):
+        formatted = [
+            (start, end)
+            for start, end in _formatted(text.translate(_DIGITS_MEANT))
+            if sum(char.isdigit() for char in text[start:end]) >= _DIGITS_SEEN
+        ]
     for start, end in formatted:
         yield Sighting(PHONE, start, end)
-    text = _without(text, formatted)
+    text = without(text, formatted)
     for tried, (start, end) in enumerate(_NUMBER.spans(text)):
         if tried == most:
             yield Sighting(MANY_NUMBERS, start, len(text))
@@ -120,13 +134,14 @@ def _is_row_of_counts(candidate: str) -> bool:
     )
 
 
-def _without(text: str, spans: "Iterator[tuple[int, int]] | list[tuple[int, int]]") -> str:
-    """The text with a letter in the place of each character of these spans."""
+def without(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """The text with a letter in the place of each character of these spans, which may overlap."""
     kept: list[str] = []
     at = 0
-    for start, end in spans:
-        kept += [text[at:start], "x" * (end - start)]
-        at = end
+    for start, end in sorted(spans):
+        if end > at:
+            kept += [text[at : max(at, start)], "x" * (end - max(at, start))]
+            at = end
     return "".join([*kept, text[at:]]) if kept else text
 
 
@@ -288,10 +303,10 @@ _WORDS = {
 _TIMES = {"double": 2, "triple": 3, "doble": 2, "triplo": 3, "doppel": 2}
 _WORD = "|".join(sorted(_WORDS, key=len, reverse=True))
 _SPELLED = Pattern(
-    rf"\b(?:(?:{'|'.join(_TIMES)}|{_WORD}|\d{{1,4}})[ ,.\-/\n]{{0,3}}(?:and )?){{4,}}"
+    rf"\b(?:(?:{'|'.join(_TIMES)}|{_WORD}|\d{{1,4}})[ ,.\-/\n()]{{0,3}}(?:and )?){{4,}}"
     rf"(?:{_WORD}|\d{{1,4}})\b"
 )
-SPELLED_TRIGGER = rf"\b(?:{_WORD})[ ,.\-/\n]{{0,3}}(?:{_WORD}|double|triple|\d)"
+SPELLED_TRIGGER = rf"\b(?:{_WORD})[ ,.\-/\n()]{{0,3}}(?:{_WORD}|double|triple|\d)"
 """RE2; every number in words has a place that this matches."""
 
 _TOKEN = re.compile(rf"and|{'|'.join(_TIMES)}|{_WORD}|\d+")

@@ -31,6 +31,7 @@ from vaultcrm.pipeline.safety.personal_data.phones import (
     SPELLED_TRIGGER,
     phones,
     spelled_numbers,
+    without,
 )
 
 # A sign, a dot before a letter, a dot or "at" in words, a network with something after it.
@@ -42,7 +43,7 @@ _SIGNS = (
 _NETWORKS = (
     r"\b(?:instagram|insta|ig|snapchat|snap|sc|telegram|tg|kik|discord|twitter|tiktok|tik tok"
     r"|facebook|fb|wechat|whatsapp|skype|line|reddit|twitch|youtube|yt|onlyfans|fansly|cashapp"
-    r"|cash app|venmo|paypal|threads|bluesky|linkedin|x)\b|[a-z0-9_.]#\d{4}|\bu/[a-z0-9]"
+    r"|cash app|venmo|paypal|threads|bluesky|linkedin|gmail|x)\b|[a-z0-9_.]#\d{4}|\bu/[a-z0-9]"
 )
 # Seven digits close together, the start of an IBAN, or one long word: without any of these there
 # is no number to check.
@@ -96,7 +97,7 @@ def sightings(view: View, region: str, *, most_numbers: int = MAX_NUMBERS) -> It
             for sighting in find(view):
                 taken.append((sighting.start, sighting.end))
                 yield sighting
-        yield from phones(_blanked(text, taken), region, most=most_numbers)
+        yield from phones(without(text, taken), region, most=most_numbers)
 
 
 def _with_signs(text: str) -> Iterator[Sighting]:
@@ -105,17 +106,6 @@ def _with_signs(text: str) -> Iterator[Sighting]:
         yield from handles(text)
     yield from links(text)
     yield from spelled_links(text)
-
-
-def _blanked(text: str, spans: list[tuple[int, int]]) -> str:
-    """The text with a letter in the place of each character of these spans."""
-    kept: list[str] = []
-    at = 0
-    for start, end in sorted(spans):
-        if end > at:
-            kept += [text[at : max(at, start)], "x" * (end - max(at, start))]
-            at = end
-    return "".join([*kept, text[at:]]) if kept else text
 
 
 def united(found: Iterable[Sighting]) -> list[Sighting]:

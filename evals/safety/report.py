@@ -90,15 +90,19 @@ def _share(checked: Sequence[Checked], verdict: Verdict) -> Share:
 
 
 def shortfalls(report: Report, *, small: bool = False) -> list[str]:
-    """What is worse than the thresholds allow, a sentence each. Empty if all is well."""
+    """What is worse than the thresholds allow, a sentence each. Empty if all is well.
+
+    The small version leaves out speed and how many lines there are.
+    """
     limits = tomllib.loads(THRESHOLDS.read_text("utf-8"))
-    return [
+    found = [
         *_recall_shortfalls(report, limits["recall"]),
-        *_alarm_shortfalls(
-            report, limits["alarms"], 1 if small else limits["alarms"]["fewest_lines"]
-        ),
-        *_speed_shortfalls(report, limits["speed"]),
+        *_alarm_shortfalls(report, limits["alarms"]),
     ]
+    if not small:
+        found += _size_shortfalls(report, limits["alarms"])
+        found += _speed_shortfalls(report, limits["speed"])
+    return found
 
 
 def _recall_shortfalls(report: Report, limits: dict[str, float]) -> Iterable[str]:
@@ -118,15 +122,21 @@ def _recall_shortfalls(report: Report, limits: dict[str, float]) -> Iterable[str
                     )
 
 
-def _alarm_shortfalls(report: Report, limits: dict[str, float], fewest: float) -> Iterable[str]:
+def _alarm_shortfalls(report: Report, limits: dict[str, float]) -> Iterable[str]:
     for name, share in (("block", report.blocked), ("review", report.reviewed)):
         if share.value > limits[name]:
             yield (
                 f"benign chat: {name} {share.value:.4f} of {share.total}, "
                 f"at most {limits[name]} is asked for"
             )
-    if report.blocked.total < fewest:
-        yield f"benign chat: {report.blocked.total} lines, at least {fewest} are asked for"
+
+
+def _size_shortfalls(report: Report, limits: dict[str, float]) -> Iterable[str]:
+    if report.blocked.total < limits["fewest_lines"]:
+        yield (
+            f"benign chat: {report.blocked.total} lines, "
+            f"at least {limits['fewest_lines']} are asked for"
+        )
 
 
 def _speed_shortfalls(report: Report, limits: dict[str, float]) -> Iterable[str]:

@@ -6,7 +6,10 @@ from vaultcrm.domain.safety import Category, Scope, Verdict
 from vaultcrm.pipeline.safety.filter import ContentFilter
 from vaultcrm.pipeline.safety.personal_data.checksums import (
     base58check_is_valid,
+    bech32_is_valid,
+    eip55_is_valid,
     iban_is_valid,
+    keccak256,
     luhn,
 )
 
@@ -131,3 +134,44 @@ def test_the_checksums_tell_one_wrong_digit() -> None:
     assert base58check_is_valid("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2")
     assert not base58check_is_valid("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN3")
     assert not base58check_is_valid("0OIl")
+
+
+def test_the_checksums_of_wallets_tell_one_wrong_letter() -> None:
+    assert keccak256(b"").hex() == (
+        "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
+    )
+    assert eip55_is_valid("5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
+    assert not eip55_is_valid("5aAeb6053F3E94C9b9A09f33669435E7Ef1Beaed")
+    assert eip55_is_valid("5aaeb6053f3e94c9b9a09f33669435e7ef1beaed")
+    assert bech32_is_valid("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4")
+    assert bech32_is_valid("bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0")
+    assert not bech32_is_valid("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5")
+
+
+def test_a_wallet_with_a_wrong_checksum_goes_to_a_person_and_is_not_blocked() -> None:
+    report = FILTER.check("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1Beaed", Scope.DRAFT)
+    assert report.verdict is Verdict.REVIEW
+    report = FILTER.check("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", Scope.DRAFT)
+    assert report.verdict is Verdict.BLOCK
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "matched", "region"),
+    [
+        ("mia at gmail dot com please", "spelled_email", "mia at gmail dot com", "US"),
+        ("four one five five five five two six seven one", "spelled_phone", None, "US"),
+        ("4l5-555-267l", "phone", None, "US"),
+        ("i'm 25 4111 1111 1111 1111", "card", "4111 1111 1111 1111", "US"),
+        ("my insta is mia.rose ok", "account", "mia.rose", "US"),
+        ("snap: mia_xo", "account", "mia_xo", "US"),
+        ("Lindenweg 7 bitte", "street_address", "Lindenweg 7", "DE"),
+        ("12 rue de la Paix, 75002 Paris", "street_address", None, "FR"),
+        ("vivo en Calle Mayor 5", "street_address", "Calle Mayor 5", "ES"),
+        ("Rua Augusta, 45, 1100-053 Lisboa", "street_address", None, "PT"),
+        ("\U0001f525 2\u200b12-555-0187", "phone", "2\u200b12-555-0187", "US"),
+    ],
+)
+def test_personal_data_is_found_where_it_was_written_to_slip_through(
+    text: str, kind: str, matched: str | None, region: str
+) -> None:
+    assert (text if matched is None else matched) in _matched(text, kind, region)

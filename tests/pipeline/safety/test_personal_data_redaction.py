@@ -43,6 +43,7 @@ REGIONS = st.sampled_from(["US", "GB", "DE", "FR", "ES", "PT", "BR", "ZZ", ""])
         ("to 1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", "to [crypto]"),
         ("come to 12 Oak Street, Austin, TX 78701!", "come to [address]!"),
         ("see https://example.com/a, my insta is mia.rose", "see [link], my insta is [handle]"),
+        ("look at mysite dot com", "look at [link]"),
         ("my ssn is 123-45-6789", "my ssn is [ssn]"),
         ("\uff14\uff11\uff15-\uff15\uff15\uff15-\uff12\uff16\uff17\uff11!", "[phone]!"),
         ("2\u200b1\u200b2-555-0187", "[phone]"),

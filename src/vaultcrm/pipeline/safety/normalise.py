@@ -232,7 +232,12 @@ class View:
 
     @property
     def is_leet(self) -> bool:
-        return self.name in {ViewName.LEET, ViewName.JOINED_LEET}
+        return self.name is ViewName.LEET or self.name is ViewName.JOINED_LEET
+
+    @cached_property
+    def tokens(self) -> list[str]:
+        """What stands between white space."""
+        return self.text.split()
 
     @cached_property
     def _plain_positions(self) -> Sequence[int] | None:
@@ -338,6 +343,8 @@ _SPELLED = re.compile(
 _INNER_PUNCTUATION = r"(?<=[^\W_])[.\-_*~|/\\,:;+=^\"\u00b7\u2022]{1,3}(?=[^\W_])"
 _WIDE_SPACE = r"\s{2,}|[\t\n\r\f\v]"
 _LOOSE = re.compile(rf"{_INNER_PUNCTUATION}|{_WIDE_SPACE}")
+# Beside words that were found, a hyphen may belong to a word that was not pulled apart.
+_LOOSE_BUT_HYPHENS = re.compile(rf"(?!-){_INNER_PUNCTUATION}|{_WIDE_SPACE}")
 _Words = tuple[tuple[int, int], ...]
 # Whether `_LOOSE` or `_SPELLED` would find something.
 _NEEDS_JOINING = Pattern(
@@ -394,7 +401,7 @@ def _joined(plain: View, vocabulary: "Vocabulary") -> Iterator[View]:
     if not _NEEDS_JOINING.is_in(text):
         return
     runs = [_letters_of(run) for run in _SPELLED.finditer(text)]
-    at_once = _joined_as(plain, runs, [((0, len(run)),) for run in runs], len(text))
+    at_once = _joined_as(plain, runs, [((0, len(run)),) for run in runs], len(text), _LOOSE)
     yield at_once
     if not runs:
         return
@@ -402,7 +409,7 @@ def _joined(plain: View, vocabulary: "Vocabulary") -> Iterator[View]:
     as_set_apart = [_set_apart(text, run) for run in runs]
     seen = {text, at_once.text}
     for readings in (best, as_set_apart):
-        in_words = _joined_as(plain, runs, readings, REACH)
+        in_words = _joined_as(plain, runs, readings, REACH, _LOOSE_BUT_HYPHENS)
         if in_words.text not in seen:
             seen.add(in_words.text)
             yield in_words
@@ -419,81 +426,98 @@ def _set_apart(text: str, letters: list[int]) -> _Words:
     return tuple(pairwise(bounds))
 
 
-def _joined_as(plain: View, runs: list[list[int]], readings: Sequence[_Words], reach: int) -> View:
+def _joined_as(
+    plain: View,
+    runs: list[list[int]],
+    readings: Sequence[_Words],
+    reach: int,
+    loose: re.Pattern[str],
+) -> View:
     """Each run, given as the offsets of its letters, with the words of its reading joined.
 
-    What is farther than `reach` from the runs beside it is left out.
+    What is farther than `reach` from the runs beside it is left out, as is `loose` of the rest.
     """
     text = plain.text
-    out: list[str] = []
-    positions: list[int] = []
-    joined: list[tuple[int, int]] = []
+    copy = _Copy(text, loose)
     at = 0
     for letters, words in zip(runs, readings, strict=True):
-        _loosen_near(text, at, letters[0], reach, out, positions)
-        joined += _join_words(text, letters, words, out, positions)
+        copy.loosen_near(at, letters[0], reach)
+        copy.join_words(letters, words)
         at = letters[-1] + 1
-    _loosen_near(text, at, len(text), reach, out, positions)
-    return View(ViewName.JOINED, "".join(out), plain.original, plain, positions, tuple(joined))
+    copy.loosen_near(at, len(text), reach)
+    return View(
+        ViewName.JOINED,
+        "".join(copy.out),
+        plain.original,
+        plain,
+        copy.positions,
+        tuple(copy.joined),
+    )
 
 
-def _loosen_near(
-    text: str, start: int, end: int, reach: int, out: list[str], positions: list[int]
-) -> None:
-    """Copy `start:end`, but of its middle, farther than `reach` from both, only a mark."""
-    if end - start > 2 * reach:
-        _loosen(text, start, start + reach, out, positions)
-        out.append(REPLACEMENT)
-        positions.append(start + reach)
-        start = end - reach
-    _loosen(text, start, end, out, positions)
+class _Copy:
+    """A text as it is copied: characters, where each stood, and where runs were joined."""
 
+    def __init__(self, text: str, loose: re.Pattern[str]) -> None:
+        self.out: list[str] = []
+        self.positions: list[int] = []
+        self.joined: list[tuple[int, int]] = []
+        self._text = text
+        self._loose = loose
 
-def _loosen(text: str, start: int, end: int, out: list[str], positions: list[int]) -> None:
-    """Copy `start:end` without punctuation inside words and with single spaces."""
-    at = start
-    # One character more, since punctuation at the end is inside a word if the next is a letter.
-    for gap in _LOOSE.finditer(text, start, end + 1):
-        if gap.start() >= end:
-            break
-        out.extend(text[at : gap.start()])
-        positions.extend(range(at, gap.start()))
-        if gap[0].isspace():
-            out.append(" ")
-            positions.append(gap.start())
-        at = gap.end()
-    out.extend(text[at:end])
-    positions.extend(range(at, end))
+    def loosen_near(self, start: int, end: int, reach: int) -> None:
+        """Copy `start:end`, but of its middle, farther than `reach` from both, only a mark."""
+        if end - start > 2 * reach:
+            self._loosen(start, start + reach)
+            self.out.append(REPLACEMENT)
+            self.positions.append(start + reach)
+            start = end - reach
+        self._loosen(start, end)
+
+    def _loosen(self, start: int, end: int) -> None:
+        """Copy `start:end` without punctuation inside words and with single spaces."""
+        at = start
+        # One character more: punctuation at the end is inside a word if the next is a letter.
+        for gap in self._loose.finditer(self._text, start, end + 1):
+            if gap.start() >= end:
+                break
+            self._take(at, gap.start())
+            if gap[0].isspace():
+                self.out.append(" ")
+                self.positions.append(gap.start())
+            at = gap.end()
+        self._take(at, end)
+
+    def _take(self, start: int, end: int) -> None:
+        self.out.extend(self._text[start:end])
+        self.positions.extend(range(start, end))
+
+    def join_words(self, letters: list[int], words: _Words) -> None:
+        """Copy a run with its words joined and set apart.
+
+        What is in none of the words is copied as if there were no run.
+        """
+        at = 0
+        for start, end in (*words, (len(letters), len(letters))):
+            for first, last, is_word in ((at, start, False), (start, end, True)):
+                if first == last:
+                    continue
+                if first:
+                    self.out.append(" ")
+                    self.positions.append(letters[first] - 1)
+                if is_word:
+                    self.joined.append((len(self.out), len(self.out) + last - first))
+                    self.out.extend(self._text[index] for index in letters[first:last])
+                    self.positions.extend(letters[first:last])
+                else:
+                    self._loosen(letters[first], letters[last - 1] + 1)
+            at = end
 
 
 def _letters_of(run: re.Match[str]) -> list[int]:
     return [
         index for index, char in enumerate(run[0], run.start()) if char.isalnum() or char in "@$"
     ]
-
-
-def _join_words(
-    text: str, letters: list[int], words: _Words, out: list[str], positions: list[int]
-) -> Iterator[tuple[int, int]]:
-    """Copy a run with its words joined and set apart; yields where the words are now.
-
-    What is in none of the words is copied as if there were no run.
-    """
-    at = 0
-    for start, end in (*words, (len(letters), len(letters))):
-        for first, last, is_word in ((at, start, False), (start, end, True)):
-            if first == last:
-                continue
-            if first:
-                out.append(" ")
-                positions.append(letters[first] - 1)
-            if is_word:
-                yield len(out), len(out) + last - first
-                out.extend(text[index] for index in letters[first:last])
-                positions.extend(letters[first:last])
-            else:
-                _loosen(text, letters[first], letters[last - 1] + 1, out, positions)
-        at = end
 
 
 class Vocabulary:

@@ -128,18 +128,19 @@ class WordReader:
                 for at in range(1, len(word)):
                     if self._is_parted((word[:at], word[at:])):
                         self._tails[word[:at]].add(word[at:])
+        self._heads = frozenset(self._tails)
         self._plain: set[str] = set()
         self._read: dict[str, tuple[Reading, ...]] = {}
 
     def reread(self, view: View) -> Iterator[View]:
         """The view with its disguised words as the words that they are; none if it has none."""
         text = view.text
-        tokens = text.split()
+        tokens = view.tokens
         disguised = False
         if not self._plain.issuperset(tokens):
             for token in set(tokens).difference(self._plain):
                 disguised |= bool(self._readings(token))
-        parted = self._parted(tokens)
+        parted = [] if self._heads.isdisjoint(tokens) else self._parted(tokens)
         if not disguised and not parted:
             return
         readings = sorted(self._placed(text, parted), key=lambda r: (r.start, -r.end))

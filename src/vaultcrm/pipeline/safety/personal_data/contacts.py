@@ -27,11 +27,11 @@ _SURE_PROVIDERS = "gmail|googlemail|hotmail|outlook|yahoo|icloud|protonmail|prot
 # Endings that are no word in a chat: "love you.me too" and "hi.it was" are no links.
 _ENDINGS = (
     "com|net|org|io|ly|gg|tv|xyz|biz|info|ru|uk|de|fr|eu|vip|cc|ee|bio|app|dev|ai|br|pt|nl|pl|jp"
-    "|cz|dk|mx|fm|nz|edu|gov"
+    "|cz|dk|mx|fm|nz|edu|gov|studio|agency|blog|website|xxx"
 )
 _SPELLED_ENDINGS = (
     "com|net|org|io|co|me|tv|ly|gg|cc|info|xyz|app|bio|de|fr|es|br|pt|uk|eu|ch|at|nl|club|site"
-    "|shop|store|online|link|vip|page"
+    "|shop|store|online|link|vip|page|art|studio|blog|agency|media|social|website|xxx"
 )
 _SECOND_LEVEL = r"(?:\.(?:br|uk|au|mx|ar|nz|za|in|jp|es|pt|co|tr|sg|hk))?"
 
@@ -202,6 +202,10 @@ _NAMED_ACCOUNTS = Pattern(
     rf"{_NAME}"
 )
 _NAME_ON_NETWORK = Pattern(rf"{_NAME} (?:on|en|no|na|sur|auf|@) (?:my )?(?:{_PLACES})\b")
+# A network with only a name beside it: the name must look like nothing else.
+_BARE_ACCOUNTS = Pattern(
+    rf"\b(?:{_PLACES}),? [a-z][a-z0-9.]{{1,27}}(?:_[a-z0-9_.]{{0,27}}[a-z0-9_]|\d{{2,6}}\b)"
+)
 _NAME_AT_END = re.compile(rf"{_NAME}$")
 _NAME_AT_START = re.compile(_NAME)
 _DISCORD_TAGS = Pattern(r"\b[a-z][a-z0-9_.]{1,31}#\d{4}\b")
@@ -269,6 +273,8 @@ def named_accounts(text: str) -> Iterator[Sighting]:
         at = _after_words(text, start, end)
         if at is not None:
             yield Sighting(ACCOUNT, at, end)
+    for start, end in _BARE_ACCOUNTS.spans(text):
+        yield Sighting(ACCOUNT, text.rindex(" ", start, end) + 1, end)
     for start, end in _NAME_ON_NETWORK.spans(text):
         name = _NAME_AT_START.match(text, start, end)
         if name and re.search(r"[\d_]", name[0]) and not _is_time(name[0].lstrip("@")):

@@ -23,6 +23,9 @@ from vaultcrm.entrypoints.cli.main import app
 from vaultcrm.settings import Settings, environment_names
 
 COMMAND = str(Path(sys.executable).with_name("vaultcrm"))
+# A test run under nohup has it ignored, and so would all that it starts.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 PATIENCE_SECONDS = 60
 """How long anything may take before a test gives up on it."""
 

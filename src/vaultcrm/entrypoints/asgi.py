@@ -26,8 +26,8 @@ from vaultcrm.entrypoints.api import (
 from vaultcrm.entrypoints.api.body_limit import BodyLimit
 from vaultcrm.entrypoints.api.stopping import AnswerWhenStopped
 from vaultcrm.entrypoints.web import console
-from vaultcrm.entrypoints.web.drafting_routes import finish_drafts
-from vaultcrm.entrypoints.web.live import Live
+from vaultcrm.entrypoints.web.conversation.drafting_routes import finish_drafts
+from vaultcrm.entrypoints.web.frame.live import Live
 from vaultcrm.settings import Settings, load_settings
 from vaultcrm.workflows.alerting import clear_unknown_models
 

@@ -13,7 +13,7 @@ from tests.support.chromium import Stage, chromium, complaints_of, stage
 from tests.support.databases import Databases, new_home, new_run
 from tests.support.world import conversation, rows, sign_in
 from vaultcrm.domain.people import Role
-from vaultcrm.entrypoints.web.pages import STATIC
+from vaultcrm.entrypoints.web.frame.pages import STATIC
 
 __all__ = ["chromium"]
 

@@ -12,7 +12,7 @@ from tests.support.app import RunningApp, running_app
 from tests.support.chromium import Stage, stage
 from tests.support.world import conversation, sign_in
 from vaultcrm.domain.people import Role
-from vaultcrm.entrypoints.web.sessions import COOKIE
+from vaultcrm.entrypoints.web.frame.sessions import COOKIE
 from vaultcrm.workflows.manage_people import sign_in_link
 
 pytestmark = pytest.mark.anyio

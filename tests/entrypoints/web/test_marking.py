@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaultcrm.domain.safety import Category, Finding, FindingTier
-from vaultcrm.entrypoints.web.marking import segments
+from vaultcrm.entrypoints.web.text.marking import segments
 
 
 def finding(start: int, end: int) -> Finding:

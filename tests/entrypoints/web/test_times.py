@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from vaultcrm.entrypoints.web import times
+from vaultcrm.entrypoints.web.text import times
 
 NOW = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
 

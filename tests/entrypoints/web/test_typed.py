@@ -4,7 +4,7 @@ import pytest
 
 from vaultcrm.domain.errors import InvalidInput
 from vaultcrm.domain.money import Money
-from vaultcrm.entrypoints.web.typed import lines, media_ids, price_of
+from vaultcrm.entrypoints.web.text.typed import lines, media_ids, price_of
 
 
 @pytest.mark.parametrize(

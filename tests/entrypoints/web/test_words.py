@@ -24,7 +24,7 @@ from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.people import Role, Tier
 from vaultcrm.domain.safety import Category, FindingTier, SafetyReport, Verdict
-from vaultcrm.entrypoints.web import words
+from vaultcrm.entrypoints.web.text import words
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FLAGS = Flags(

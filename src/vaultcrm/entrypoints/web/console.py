@@ -2,24 +2,20 @@
 
 from fastapi import FastAPI
 
-from vaultcrm.entrypoints.web import (
-    account_routes,
-    alert_routes,
-    control_routes,
-    conversation_routes,
-    dashboard_routes,
-    drafting_routes,
-    errors,
-    frame_routes,
-    inbox_routes,
-    live,
-    personality_routes,
-    queue_routes,
-    sign_in_routes,
-    team_routes,
-    template_routes,
-)
-from vaultcrm.entrypoints.web.pages import STATIC, Assets
+from vaultcrm.entrypoints.web.account import routes as account_routes
+from vaultcrm.entrypoints.web.account import sign_in_routes
+from vaultcrm.entrypoints.web.conversation import drafting_routes
+from vaultcrm.entrypoints.web.conversation import routes as conversation_routes
+from vaultcrm.entrypoints.web.dashboard import routes as dashboard_routes
+from vaultcrm.entrypoints.web.frame import errors, live
+from vaultcrm.entrypoints.web.frame import menu_routes as frame_routes
+from vaultcrm.entrypoints.web.frame.pages import STATIC, Assets
+from vaultcrm.entrypoints.web.inbox import routes as inbox_routes
+from vaultcrm.entrypoints.web.message_templates import routes as template_routes
+from vaultcrm.entrypoints.web.oversight import alert_routes, control_routes
+from vaultcrm.entrypoints.web.personalities import routes as personality_routes
+from vaultcrm.entrypoints.web.queue import routes as queue_routes
+from vaultcrm.entrypoints.web.team import routes as team_routes
 
 ROUTERS = tuple(
     routes.router

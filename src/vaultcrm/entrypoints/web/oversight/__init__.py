@@ -1,0 +1,1 @@
+"""Alerts, flags, limits in use and the audit log."""

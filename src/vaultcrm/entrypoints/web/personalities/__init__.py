@@ -1,0 +1,1 @@
+"""The creators' voices, with their versions."""

@@ -1,0 +1,1 @@
+"""Codes, times, findings and forms as people read and write them."""

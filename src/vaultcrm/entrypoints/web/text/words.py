@@ -1,0 +1,442 @@
+"""Every code of the product in plain English, in one place.
+
+Where a word depends on more than its code (the price from which an offer waits, the tier of a fan)
+there is a function; the tables are complete for their enumerations.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from vaultcrm.db.queries.cards import MOST_COUNTED
+from vaultcrm.domain.alerts import AlertKind, Severity
+from vaultcrm.domain.approval import ApprovalReason, RejectReason
+from vaultcrm.domain.audit import AuditAction
+from vaultcrm.domain.conversation import Author, Care, Mode
+from vaultcrm.domain.errors import Conflict, InvalidInput
+from vaultcrm.domain.flags import Flags, RolloutStage
+from vaultcrm.domain.generation import (
+    DeliveryStatus,
+    GenerationRecord,
+    GenerationStatus,
+    GenerationType,
+)
+from vaultcrm.domain.money import Money, minor_per_major
+from vaultcrm.domain.people import Role, Tier
+from vaultcrm.domain.personality import EmojiStyle
+from vaultcrm.domain.safety import Category, Finding, FindingTier
+from vaultcrm.entrypoints.web.text import times
+
+TIERS: Mapping[Tier, str] = {
+    Tier.WHALE: "Whale",
+    Tier.HIGH: "High",
+    Tier.MEDIUM: "Medium",
+    Tier.LOW: "Low",
+}
+
+ROLES: Mapping[Role, str] = {
+    Role.CHATTER: "chatter",
+    Role.MANAGER: "manager",
+    Role.ADMIN: "admin",
+    Role.SERVICE: "program",
+}
+
+TYPES: Mapping[GenerationType, str] = {
+    GenerationType.REPLY: "Reply",
+    GenerationType.PPV_OFFER: "Paid offer",
+    GenerationType.WELCOME: "Welcome",
+    GenerationType.RE_ENGAGEMENT: "Re-engagement",
+    GenerationType.THANK_YOU: "Thank-you",
+}
+
+STATUSES: Mapping[GenerationStatus, str] = {
+    GenerationStatus.QUEUED: "waits for approval",
+    GenerationStatus.APPROVED: "approved",
+    GenerationStatus.AUTO_SENT: "sent automatically",
+    GenerationStatus.REJECTED: "rejected",
+    GenerationStatus.EXPIRED: "expired",
+}
+
+DELIVERIES: Mapping[DeliveryStatus, str] = {
+    DeliveryStatus.PENDING: "waits to be sent",
+    DeliveryStatus.SENDING: "is being sent",
+    DeliveryStatus.SENT: "sent",
+    DeliveryStatus.FAILED: "not sent",
+    DeliveryStatus.UNCERTAIN: "perhaps sent: check on the platform",
+}
+
+MODES: Mapping[Mode, str] = {
+    Mode.AUTO: "Automatic",
+    Mode.DRAFT_ONLY: "Drafts only",
+    Mode.OFF: "Off",
+}
+
+CARES: Mapping[Care, str] = {
+    Care.DISTRESS: "The fan may be in distress",
+    Care.POSSIBLE_MINOR: "The fan may be under 18",
+}
+
+REASONS: Mapping[ApprovalReason, str] = {
+    ApprovalReason.FILTER_BLOCKED: "stopped by the content filter",
+    ApprovalReason.FILTER_REVIEW: "the content filter asks for a look",
+    ApprovalReason.MODEL_REFUSED: "the model declined",
+    ApprovalReason.UNUSABLE_DRAFT: "there is no usable text",
+    ApprovalReason.FAN_DISTRESS: "the fan may be in distress",
+    ApprovalReason.POSSIBLE_MINOR: "the fan may be under 18",
+    ApprovalReason.CHECKER_UNAVAILABLE: "the checker could not read the fan's message",
+    ApprovalReason.ROLLOUT_STAGE: "people approve everything at this stage",
+    ApprovalReason.DRAFT_ONLY: "this conversation is set to drafts only",
+    ApprovalReason.CHANNEL_MANUAL: "this platform allows no automatic sending",
+    ApprovalReason.HIGH_VALUE_OFFER: "high-value offer",
+    ApprovalReason.HIGH_TIER: "high-value fan",
+    ApprovalReason.NOT_SIMPLE: "not a simple reply",
+    ApprovalReason.DISCLOSURE_MISSING: "the fan has not been told about AI",
+    ApprovalReason.LOW_CONFIDENCE: "low confidence",
+    ApprovalReason.TIER_NOT_AUTOMATIC: "fans of this tier get nothing automatic yet",
+}
+
+CATEGORIES: Mapping[Category, str] = {
+    Category.MINORS: "Age",
+    Category.DISTRESS: "Distress",
+    Category.VIOLENCE: "Violence",
+    Category.MEETING: "Meeting in person",
+    Category.OFF_PLATFORM_PAYMENT: "Payment elsewhere",
+    Category.OFF_PLATFORM_CONTACT: "Contact elsewhere",
+    Category.PERSONAL_DATA: "Personal data",
+    Category.HARASSMENT: "Harassment",
+    Category.DRUGS_WEAPONS: "Drugs and weapons",
+    Category.DECEPTION: "Deception",
+    Category.PRESSURE: "Pressure",
+    Category.SPAM: "Spam",
+    Category.EXPLICIT: "Explicit text",
+    Category.OBFUSCATION: "Hidden wording",
+    Category.PROMPT_INJECTION: "Instructions to the AI",
+    Category.FORBIDDEN_WORD: "Forbidden word",
+    Category.FILTER_ERROR: "Filter failed",
+}
+
+EMOJI_STYLES: Mapping[EmojiStyle, str] = {
+    EmojiStyle.NONE: "None at all",
+    EmojiStyle.RARE: "Rarely, at most one",
+    EmojiStyle.MODERATE: "Now and then, one or two",
+    EmojiStyle.FREQUENT: "Often, up to three",
+}
+
+VOICE_FIELDS: Mapping[str, str] = {
+    "personality_type": "Type",
+    "tone_descriptors": "Tone",
+    "preferred_phrases": "Preferred phrases",
+    "forbidden_words": "Forbidden words",
+    "emoji_style": "Emoji",
+    "system_prompt": "Instructions",
+}
+"""The fields of a personality by their names in the domain."""
+
+FINDING_TIERS: Mapping[FindingTier, str] = {
+    FindingTier.BLOCK: "stops the draft",
+    FindingTier.REVIEW: "to look at",
+}
+
+AUTHORS: Mapping[Author, str] = {
+    Author.FAN: "",
+    Author.CHATTER: "written by a person",
+    Author.AI_APPROVED: "AI, approved",
+    Author.AI_AUTOMATIC: "AI, sent automatically",
+    Author.IMPORTED: "imported",
+}
+
+ACTIONS: Mapping[AuditAction, str] = {
+    AuditAction.GENERATED: "drafted a message",
+    AuditAction.DECIDED: "decided on a draft",
+    AuditAction.UNDONE: "took an approval back",
+    AuditAction.SNOOZED: "snoozed a draft",
+    AuditAction.WRITTEN: "wrote a message",
+    AuditAction.RESOLVED: "settled a delivery",
+    AuditAction.TAKEN_BACK: "took a message back",
+    AuditAction.CHANNEL_CONNECTED: "connected a channel",
+    AuditAction.CHANNEL_REMOVED: "removed a channel",
+    AuditAction.CHANNEL_PAUSED: "sending over a channel paused",
+    AuditAction.CHANNEL_RESUMED: "let sending over a channel go on",
+    AuditAction.SENT: "message sent",
+    AuditAction.NOT_SENT: "message not sent",
+    AuditAction.PERSONALITY_CHANGED: "changed a personality",
+    AuditAction.TEMPLATE_ADDED: "added a template",
+    AuditAction.TEMPLATE_CHANGED: "changed a template",
+    AuditAction.TEMPLATE_ARCHIVED: "archived a template",
+    AuditAction.TEMPLATE_RESTORED: "restored a template",
+    AuditAction.FLAG_CHANGED: "changed a flag",
+    AuditAction.DISCLOSED: "noted that a fan was told about AI",
+    AuditAction.NOTES_CHANGED: "changed the notes on a fan",
+    AuditAction.CARE_CHANGED: "care for a fan changed",
+    AuditAction.MODE_CHANGED: "changed what AI does in a conversation",
+    AuditAction.CREATOR_ADDED: "added a creator",
+    AuditAction.USER_ADDED: "added a user",
+    AuditAction.TOKEN_CREATED: "made an API token",
+    AuditAction.SIGNED_IN: "signed in",
+    AuditAction.SIGN_IN_HELD: "signing in held up after wrong passwords",
+    AuditAction.USER_CHANGED: "changed what a user may do",
+    AuditAction.USER_DISABLED: "disabled a user",
+    AuditAction.USER_ENABLED: "enabled a user",
+    AuditAction.PASSWORD_SET: "set a password",
+    AuditAction.PASSWORD_REMOVED: "took a password away",
+    AuditAction.LINK_MADE: "made a sign-in link",
+    AuditAction.SESSIONS_ENDED: "ended sessions",
+    AuditAction.IMPORTED: "imported conversations",
+    AuditAction.EVENT_ENDPOINT_ADDED: "added an endpoint for events",
+    AuditAction.EVENT_ENDPOINT_DISABLED: "disabled an endpoint for events",
+    AuditAction.EVENT_ENDPOINT_TESTED: "tried an endpoint for events",
+    AuditAction.EVENT_RETRIED: "sent an event again",
+    AuditAction.AB_TEST_ADDED: "added an A/B test",
+    AuditAction.AB_TEST_CHANGED: "started or ended an A/B test",
+    AuditAction.ALERT_ACKNOWLEDGED: "acknowledged an alert",
+}
+
+ALERTS: Mapping[AlertKind, str] = {
+    AlertKind.UNKNOWN_MODEL: "The price of a model is not known",
+    AlertKind.CHANNEL_PAUSED: "Sending over a channel is paused",
+    AlertKind.MESSAGE_DIFFERS: "A message differed from what was decided",
+    AlertKind.MESSAGE_UNCERTAIN: "A message may not have reached the fan",
+}
+"""What has happened. What to do about it stands in the alert's own message."""
+
+SEVERITIES: Mapping[Severity, str] = {Severity.CRITICAL: "Severe", Severity.WARNING: "Warning"}
+
+STAGES: Mapping[RolloutStage, str] = {
+    RolloutStage.ONE_CREATOR: "1 · one creator, people approve everything",
+    RolloutStage.MANUAL_APPROVAL: "2 · all creators, people approve everything",
+    RolloutStage.AUTO_SEND_LOW_VALUE: "3 · simple replies to low-tier fans leave by themselves",
+    RolloutStage.FULL: "4 · simple replies to all but whales and high-tier fans do",
+}
+
+FLAGS: Mapping[str, tuple[str, str]] = {
+    "ENABLE_AI_CHAT": ("AI", "Off hides AI everywhere; conversations go on without it."),
+    "AI_AUTO_SEND_THRESHOLD": (
+        "Least confidence to send automatically",
+        "0 to 100. Drafts below it wait for a person.",
+    ),
+    "AI_PPV_APPROVAL_THRESHOLD": (
+        "Offers that wait for a person",
+        "From this price on, in whole units of the fan's currency.",
+    ),
+    "AI_RATE_LIMIT_PER_HOUR": ("Drafts an hour", "For each user."),
+    "AI_MAX_TOKENS_PER_DAY": ("Tokens a day", "For everybody together."),
+    "AI_MAX_TOKENS_PER_MESSAGE": ("Tokens a draft", "512 to 1024."),
+    "AI_ROLLOUT_STAGE": ("Rollout stage", "How much leaves without a person."),
+    "AI_ROLLOUT_CREATOR": ("Creator of stage 1", "The handle of the one creator that has AI then."),
+}
+"""Title and explanation of each flag."""
+
+SOURCES: Mapping[str, str] = {
+    "environment": "from the settings",
+    "installation": "set here, for everybody",
+    "creator": "set for this creator",
+}
+
+DONE: Mapping[str, str] = {
+    "approve": "Approved. The message is on its way.",
+    "modify": "Your version is approved and on its way.",
+    "reject": "Rejected. Nothing was sent.",
+    "snoozed": "Snoozed. It comes back by itself.",
+    "woken": "It waits again.",
+    "undone": "Taken back. Nothing was sent.",
+    "disclosed": "Noted that the fan was told that AI helps to write.",
+    "mode": "Changed what AI does in this conversation.",
+    "flag": "The flag is changed, from the next draft on.",
+    "ai_off": "AI is off for everybody. Drafts that wait are kept and out of sight.",
+    "ai_on": "AI is on again, except for creators who have it off themselves.",
+    "drafted": "The draft is below.",
+    "written": "On its way.",
+}
+"""What a page says after a form has done its work."""
+
+REJECT_REASONS: Mapping[RejectReason, str] = {
+    RejectReason.WRONG_FACTS: "Wrong facts",
+    RejectReason.WRONG_VOICE: "Not the creator's voice",
+    RejectReason.TOO_PUSHY: "Too pushy",
+    RejectReason.UNSAFE: "Unsafe",
+    RejectReason.WRONG_PRICE: "Wrong price",
+    RejectReason.REPETITIVE: "Repeats itself",
+    RejectReason.NOT_NOW: "Not now",
+    RejectReason.OTHER: "Another reason",
+}
+
+
+def rejection(reason: str) -> str:
+    """Why a draft was rejected: a reason of ours in words, or what somebody wrote."""
+    return REJECT_REASONS[RejectReason(reason)] if reason in set(RejectReason) else reason
+
+
+SNOOZES: Mapping[int, str] = {15: "15 minutes", 60: "1 hour", 240: "4 hours", 1440: "a day"}
+"""For how many minutes a draft can be put off with one press."""
+
+EMPTY_LISTS: Mapping[str, str] = {
+    "all": "Nothing waits.",
+    "high-value": "No offer and no high-value fan waits.",
+    "care": "No fan needs care.",
+    "mine": "You hold no draft.",
+    "snoozed": "Nothing is snoozed.",
+}
+"""What an empty part of the queue says."""
+
+_FIELDS: Mapping[str, str] = {
+    "modifiedMessage": "Your text",
+    "modifiedPrice": "The price",
+    "price": "The price",
+    "action": "This draft",
+    "value": "The value",
+    "reason": "The reason",
+}
+
+
+def tier_title(tier: Tier) -> str:
+    """A tier where it stands for the fan: `whale`, `high tier`."""
+    return "whale" if tier is Tier.WHALE else f"{tier.value} tier"
+
+
+def reason(code: ApprovalReason, record: GenerationRecord, tier: Tier, flags: Flags) -> str:
+    """Why a draft waits, with the numbers that apply as long as they are still those."""
+    price, threshold = record.suggested_price, flags.ppv_approval_threshold
+    if code is ApprovalReason.HIGH_VALUE_OFFER and price is not None and price.major >= threshold:
+        return f"offer of {whole_price(threshold, record.currency)} or more"
+    if code is ApprovalReason.HIGH_TIER and tier in {Tier.WHALE, Tier.HIGH}:
+        return tier_title(tier)
+    if code is ApprovalReason.LOW_CONFIDENCE and record.confidence < flags.auto_send_threshold:
+        return f"confidence below {flags.auto_send_threshold}"
+    return REASONS[code]
+
+
+def waits(record: GenerationRecord, tier: Tier, flags: Flags) -> str:
+    """All reasons of a waiting draft in one phrase, the strictest first."""
+    return ", ".join(reason(code, record, tier, flags) for code in record.approval_reasons)
+
+
+def whole_price(major: float, currency: str) -> str:
+    """`$50`, `$49.50`, `1,500 JPY`: cents only where there are any."""
+    money = str(Money(round(major * minor_per_major(currency)), currency))
+    amount, _, rest = money.partition(" ")
+    if set(amount.partition(".")[2]) == {"0"}:
+        amount = amount.partition(".")[0]
+    return f"{amount} {rest}".strip()
+
+
+def money(minor: int, currency: str) -> str:
+    """An amount in minor units as people read it."""
+    return str(Money(minor, currency))
+
+
+def price_field(price: Money | None) -> str:
+    """A price as it stands in a form: `25.00`, without a sign for the currency."""
+    return "" if price is None else str(price).replace(",", "").strip("$").split()[0]
+
+
+def finding(found: Finding) -> str:
+    """One finding in a sentence."""
+    told = CATEGORIES[found.category]
+    return f"{told}: {found.reason}" if found.reason else told
+
+
+def byline(author: Author, user_name: str | None) -> str:
+    """Who really wrote a message of the creator's: `AI, approved by Jo`; of the fan's, nothing."""
+    if user_name and author is Author.CHATTER:
+        return f"written by {user_name}"
+    if user_name and author is Author.AI_APPROVED:
+        return f"{AUTHORS[author]} by {user_name}"
+    return AUTHORS[author]
+
+
+def stale(fan_name: str) -> str:
+    """What to do about a draft that the fan has overtaken."""
+    return (
+        f"{fan_name} has written since this was drafted. Read the new messages; then draft anew, "
+        "edit, or send it all the same."
+    )
+
+
+def conflict(error: Conflict, now: datetime) -> str:
+    """Who came first, with what and when."""
+    if error.status == "claimed":
+        until = f" until {times.clock(error.decided_at, now)}" if error.decided_at else ""
+        return f"Being reviewed by {error.decided_by or 'somebody else'}{until}."
+    if error.status not in set(GenerationStatus):
+        return str(error)
+    by = f" by {error.decided_by}" if error.decided_by else ""
+    when = f", {times.ago(error.decided_at, now)}" if error.decided_at else ""
+    return f"This draft is {STATUSES[GenerationStatus(error.status)]}{by}{when}."
+
+
+_MANY: Mapping[str, str] = {"approve": "approved", "reject": "rejected", "snooze": "snoozed"}
+
+
+def decided_many(action: str, succeeded: int, refused: Sequence[str]) -> str:
+    """What became of several decisions at once, with each different reason why one did not."""
+    told = f"{count(succeeded, 'draft')} {_MANY[action]}."
+    if not refused:
+        return told
+    return f"{told} {count(len(refused), 'draft')} not: {' '.join(dict.fromkeys(refused))}"
+
+
+def problems(error: InvalidInput) -> list[str]:
+    """Each thing that is wrong with a form, field first."""
+    return [f"{_FIELDS.get(p.field, p.field)}: {p.reason}" for p in error.problems]
+
+
+def sentence(phrase: str) -> str:
+    """A phrase as it stands by itself: with a capital."""
+    return phrase[:1].upper() + phrase[1:]
+
+
+def flag_value(value: Any) -> str:
+    """A flag's value as people read it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "On" if value else "Off"
+    if isinstance(value, int | float):
+        return f"{value:,.10g}"
+    return str(value)
+
+
+_CODES: Mapping[str, str] = {
+    code: words for table in (STATUSES, DELIVERIES, REASONS, MODES) for code, words in table.items()
+}
+"""Codes in an audit entry's details that have words."""
+
+
+def details(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """An audit entry's details, name and value, without those that say nothing."""
+    return [
+        (name.replace("_", " "), _detail(value))
+        for name, value in values.items()
+        if value not in (None, "", []) and value is not False
+    ]
+
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+
+
+def _detail(value: Any) -> str:
+    if value is True:
+        return "yes"
+    if isinstance(value, str) and _MOMENT.match(value):
+        return times.exact(datetime.fromisoformat(value))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_detail(item) for item in value)
+    return _CODES.get(str(value), str(value))
+
+
+def initials(name: str) -> str:
+    """Up to two letters that stand for a name; a dot when it has none."""
+    letters = [next((sign for sign in word if sign.isalnum()), "") for word in name.split()]
+    found = [letter for letter in letters if letter]
+    return "".join(found[:1] + found[1:][-1:]).upper() or "·"
+
+
+def counted(number: int) -> str:
+    """A number that was counted up to `MOST_COUNTED` only: from there on it is `99+`."""
+    return f"{MOST_COUNTED - 1}+" if number >= MOST_COUNTED else str(number)
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 finding`, `2 findings`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

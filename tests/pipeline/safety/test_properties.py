@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from vaultcrm.domain.safety import Category, FindingTier, Scope, Verdict
 from vaultcrm.pipeline.safety.filter import ContentFilter
+from vaultcrm.pipeline.safety.packs import load_packs
 
 FILTER = ContentFilter.load()
-ANOTHER_FILTER = ContentFilter.load()
+ANOTHER_FILTER = ContentFilter(load_packs())
 OFFENCES = [
     line.split("\t")[1]
     for line in (Path(__file__).parent / "offences.tsv").read_text("utf-8").splitlines()

@@ -5,7 +5,7 @@ import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from vaultcrm.domain.safety import Category, Finding, FindingTier, SafetyReport, Scope, report_of
 from vaultcrm.pipeline.safety.matching import Exceptions, Hit, PatternIndex, TermIndex
@@ -45,8 +45,11 @@ class ContentFilter:
 
     @classmethod
     def load(cls) -> "ContentFilter":
-        """The filter over the packs that come with the product. Raises `PackError`."""
-        return cls(load_packs())
+        """The filter over the packs that come with the product. Raises `PackError`.
+
+        Always the same one: reading the packs and preparing them takes half a second.
+        """
+        return _shipped()
 
     def check(
         self,
@@ -83,6 +86,11 @@ class ContentFilter:
             except Exception:
                 findings.append(_error("forbidden_words"))
         return report_of(_merged(findings, text))
+
+
+@cache
+def _shipped() -> ContentFilter:
+    return ContentFilter(load_packs())
 
 
 class _RuleSet:

@@ -9,7 +9,7 @@ from statistics import quantiles
 from rich.console import Console
 from rich.table import Table
 
-from bench import approve, generate, queue
+from bench import approve, audit, generate, queue
 from bench import filter as filter_bench
 
 
@@ -57,6 +57,13 @@ def main() -> None:
     asked = queue.measure()
     for row in queue.rows(asked):
         table.add_row(*row)
+    proven = audit.measure()
+    table.add_row(
+        f"audit log, {proven.rows:,} rows, one process: sealed, verified, exported a second",
+        f"{proven.sealed_a_second:,.0f}, {proven.verified_a_second:,.0f}, "
+        f"{proven.exported_a_second:,.0f}; {proven.seal_bytes:.0f} bytes a row in seals",
+        "",
+    )
     checks = filter_bench.measure()
     for name, value in checks.items():
         table.add_row(f"content filter, {name.replace('_', ' ')}", f"{value:,.2f}", "")

@@ -107,8 +107,8 @@ WITH people AS (
     SELECT p.id, (SELECT id FROM creators ORDER BY id LIMIT 1), now()
     FROM people p WHERE %(one_creator)s
 )
-INSERT INTO api_tokens (token_hash, user_id, name, created_at)
-SELECT t.hash, p.id, 'bench', now()
+INSERT INTO api_tokens (id, token_hash, user_id, name, created_at)
+SELECT uuidv7(), t.hash, p.id, 'bench', now()
 FROM unnest(%(tokens)s::text[], %(hashes)s::bytea[]) t (token, hash)
 JOIN people p ON p.name = t.token
 """

@@ -3,6 +3,10 @@
 import argparse
 import sys
 
+from evals.personal_data.measure import measure as measure_personal_data
+from evals.personal_data.measure import read_messages
+from evals.personal_data.report import table
+from evals.personal_data.targets import SETS, failures
 from evals.safety.report import measure, rendered, shortfalls
 
 
@@ -13,12 +17,24 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     report = measure(small=options.small)
     print(rendered(report, details=options.details))
-    failed = shortfalls(report, small=options.small)
+    failed = [*shortfalls(report, small=options.small), *_personal_data(details=options.details)]
     for sentence in failed:
         print(f"below target: {sentence}", file=sys.stderr)
     if not failed:
         print("every figure reaches its target (evals/safety/thresholds.toml)")
     return 1 if failed else 0
+
+
+def _personal_data(*, details: bool) -> list[str]:
+    """Print the tables of `evals.personal_data`; what is below its target, a sentence each."""
+    failed: list[str] = []
+    for name, files in SETS.items():
+        figures = measure_personal_data(read_messages(*files))
+        print(table(name, figures))
+        if details:
+            print("".join(f"  {what}: {shown}\n" for what, shown in figures.misses))
+        failed += [f"personal data, {name}: {failure}" for failure in failures(figures)]
+    return failed
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ depend on the prompt. A script makes the next calls behave badly, one step a cal
         ...                     # the adapter under test, with base address `stub.url`
         stub.requests           # what it sent
 
+Calls that ask for a judgement meet a script of their own (`stub.script_judge`).
+
 It refuses what the real APIs refuse: no key, an unknown or retired model, sampling parameters or
 ways of thinking that a model does not take, JSON schemas outside the supported subset. It imitates
 prompt caching: the same system prefix as in an earlier call is read from the cache.
@@ -31,6 +33,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -53,10 +56,13 @@ _PIECES = 12
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A good answer: these candidates, this analysis, or (neither given) the usual one."""
+    """A good answer: these candidates, this analysis, this judgement, or (none given) the usual
+    one.
+    """
 
     candidates: Sequence[Mapping[str, Any]] | None = None
     analysis: Mapping[str, Any] | None = None
+    judgement: Mapping[str, Any] | None = None
     thinking: str = ""
     without_usage: bool = False
     """Some OpenAI-compatible servers report no usage; Claude always does."""
@@ -137,6 +143,7 @@ _ANALYSIS = {
     "possible_minor": False,
     "language": "en",
 }
+_JUDGEMENT: dict[str, list[Any]] = {"findings": [], "cleared": []}
 
 
 def usual_candidates(prompt: str, count: int, *, selling: bool) -> list[dict[str, Any]]:
@@ -153,6 +160,23 @@ def usual_candidates(prompt: str, count: int, *, selling: bool) -> list[dict[str
     ]
 
 
+class _Wanted(Enum):
+    """What a request is for, told by the form of the answer that it asks for."""
+
+    DRAFT = "candidates"
+    ANALYSIS = "sentiment"
+    JUDGEMENT = "cleared"
+
+
+def _wants(schema: Mapping[str, Any], system: str) -> _Wanted:
+    """By a property of the schema, or, without a schema, by its name in the words of the prompt."""
+    for wanted in _Wanted:
+        named = schema["properties"] if schema else ()
+        if wanted.value in named or (not schema and f'"{wanted.value}"' in system):
+            return wanted
+    return _Wanted.DRAFT
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What both APIs have in common in a request."""
@@ -160,7 +184,7 @@ class _Asked:
     model: str
     prefix: str
     turn: str
-    wants_analysis: bool
+    wants: _Wanted
     count: int
     stream: bool
     usage_wanted: bool = True
@@ -189,10 +213,14 @@ def _text_of(step: Step, asked: _Asked) -> str:
             return ""
         case Reply(analysis=dict(analysis)):
             return json.dumps(analysis)
+        case Reply(judgement=dict(judgement)):
+            return json.dumps(judgement)
         case Reply(candidates=list(candidates)):
             return json.dumps({"candidates": candidates}, ensure_ascii=False)
-    if asked.wants_analysis:
+    if asked.wants is _Wanted.ANALYSIS:
         text = json.dumps(_ANALYSIS)
+    elif asked.wants is _Wanted.JUDGEMENT:
+        text = json.dumps(_JUDGEMENT)
     else:
         selling = "ppv_offer" in asked.turn
         text = json.dumps(
@@ -302,8 +330,7 @@ def _read_anthropic(headers: Mapping[str, str], body: dict[str, Any]) -> _Asked:
         model=body["model"],
         prefix=cached if _tokens(cached) >= rules.least_cached else "",
         turn=turn,
-        wants_analysis="sentiment" in schema.get("properties", {})
-        or (not schema and any('"sentiment"' in block["text"] for block in blocks)),
+        wants=_wants(schema, "".join(block["text"] for block in blocks)),
         count=_count_asked(turn),
         stream=bool(body.get("stream")),
     )
@@ -327,8 +354,7 @@ def _read_openai(headers: Mapping[str, str], body: dict[str, Any]) -> _Asked:
         model=body["model"],
         prefix=system if _tokens(system) >= _LEAST_CACHED_OPENAI else "",
         turn=turn,
-        wants_analysis="sentiment" in schema.get("properties", {})
-        or (not schema and '"sentiment"' in system),
+        wants=_wants(schema, system),
         count=_count_asked(turn),
         stream=bool(body.get("stream")),
         usage_wanted=bool(body.get("stream_options", {}).get("include_usage")),
@@ -550,6 +576,7 @@ class _State:
 
     delay: float = 0.0
     script: deque[Step] = field(default_factory=deque)
+    judge_script: deque[Step] = field(default_factory=deque)
     requests: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_REQUESTS_KEPT))
     cached: set[int] = field(default_factory=set)
 
@@ -596,7 +623,10 @@ class _Endpoint:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         body = from_json(await _body_of(receive))
         self._state.requests.append({"path": scope["path"], "headers": headers, "body": body})
-        step = self._state.script.popleft() if self._state.script else Reply()
+        script = self._state.script
+        if _is_judging(body):
+            script = self._state.judge_script
+        step = script.popleft() if script else Reply()
         try:
             if isinstance(step, Fail):
                 raise _ApiError(step.status, "scripted")
@@ -636,6 +666,12 @@ class _Endpoint:
             await send({"type": "http.response.body", "body": b""})
 
 
+def _is_judging(body: Mapping[str, Any]) -> bool:
+    """Whether a request asks for a judgement, as far as it can be told before it is read."""
+    form = body.get("output_config", {}).get("format") or body.get("response_format") or body
+    return f'"{_Wanted.JUDGEMENT.value}"' in json.dumps(form).replace("\\", "")
+
+
 async def _send_part(send: Send, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": True})
 
@@ -664,15 +700,19 @@ def create_app(delay_ms: int = 0) -> Starlette:
         return JSONResponse({"object": "list", "data": data, "has_more": False})
 
     async def script(request: Request) -> JSONResponse:
-        for step in (await request.json())["steps"]:
-            state.script.append(_STEPS[step.pop("kind")](**step))
-        return JSONResponse({"steps": len(state.script)})
+        told = await request.json()
+        script = state.judge_script if told["judge"] else state.script
+        for step in told["steps"]:
+            script.append(_STEPS[step.pop("kind")](**step))
+        return JSONResponse({"steps": len(script)})
 
     async def requests(_: Request) -> JSONResponse:
-        return JSONResponse({"requests": list(state.requests), "unused": len(state.script)})
+        unused = len(state.script) + len(state.judge_script)
+        return JSONResponse({"requests": list(state.requests), "unused": unused})
 
     async def reset(_: Request) -> JSONResponse:
         state.script.clear()
+        state.judge_script.clear()
         state.requests.clear()
         state.cached.clear()
         return JSONResponse({})
@@ -712,6 +752,16 @@ class LlmStub:
         return f"{self.url}/v1"
 
     @property
+    def judged(self) -> list[SeenRequest]:
+        """Those of the last calls that asked for a judgement."""
+        return [seen for seen in self.requests if _is_judging(seen.body)]
+
+    @property
+    def drafted(self) -> list[SeenRequest]:
+        """Those of the last calls that asked for anything else."""
+        return [seen for seen in self.requests if not _is_judging(seen.body)]
+
+    @property
     def requests(self) -> list[SeenRequest]:
         """The last calls, oldest first (200 are kept)."""
         return [SeenRequest(**seen) for seen in self._call("GET", "/__requests")["requests"]]
@@ -722,9 +772,21 @@ class LlmStub:
         return int(self._call("GET", "/__requests")["unused"])
 
     def script(self, steps: Sequence[Step]) -> None:
-        """Append steps: each of the next calls meets one, then answers are good again."""
+        """Append steps: each of the next calls meets one, then answers are good again.
+
+        Calls that ask for a judgement have their own: see `script_judge`.
+        """
+        self._script(steps, judge=False)
+
+    def script_judge(self, steps: Sequence[Step]) -> None:
+        """Append steps for calls that ask for a judgement, so that a test of drafts need not know
+        which of them are judged.
+        """
+        self._script(steps, judge=True)
+
+    def _script(self, steps: Sequence[Step], *, judge: bool) -> None:
         wire = [{"kind": type(step).__name__, **asdict(step)} for step in steps]
-        self._call("POST", "/__script", {"steps": wire})
+        self._call("POST", "/__script", {"steps": wire, "judge": judge})
 
     def reset(self) -> None:
         """Forget the script, the calls and the prompt cache."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vaultcrm.pipeline.safety.normalise import views_of
+from vaultcrm.pipeline.safety.normalise import plain_view
 from vaultcrm.pipeline.safety.personal_data.scan import sightings, united
 
 FOLDER = Path(__file__).parent
@@ -118,7 +118,7 @@ def _message(row: Mapping[str, Any]) -> Message:
 
 def found_in(message: Message) -> list[Span]:
     """What the product finds, in offsets of the text as it was typed."""
-    plain = views_of(message.text)[0]
+    plain = plain_view(message.text)
     return [
         Span(KIND_OF_RULE.get(one.kind.id, one.kind.id), *plain.span(one.start, one.end))
         for one in united(sightings(plain, message.region))

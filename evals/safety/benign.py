@@ -16,7 +16,7 @@ FILLINGS = 20
 """So many lines at most are made from one template."""
 
 _SLOT = re.compile(r"\{(\w+)\}")
-_SCOPES = {
+SCOPES = {
     "creator": (Scope.DRAFT,),
     "fan": (Scope.FAN,),
     "both": (Scope.DRAFT, Scope.FAN),
@@ -57,7 +57,7 @@ def lines() -> list[Line]:
         made += [
             Line(group["name"], group["language"], scope, text)
             for text in texts
-            for scope in _SCOPES[group["voice"]]
+            for scope in SCOPES[group["voice"]]
         ]
     return made
 

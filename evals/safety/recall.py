@@ -14,18 +14,23 @@ from vaultcrm.pipeline.safety.packs import load_packs
 OFFENCES = Path(__file__).parent / "offences"
 PLAIN = "as_typed"
 _NOT_DISGUISED = frozenset({Category.OBFUSCATION, Category.PERSONAL_DATA})
+_STRICTNESS = {tier: place for place, tier in enumerate(reversed(FindingTier))}
 _MARKUP = frozenset("<>[]{}#@")
 
 
 @dataclass(frozen=True, slots=True)
 class Offence:
-    """A text in which `category` must be found; `source` is `held_out` or `examples`."""
+    """A text in which `category` must be found; `source` is `held_out`, `second_set` or `examples`.
+
+    `key` is the word to disguise and where it stands; None for the longest one of what is found.
+    """
 
     category: Category
     scope: Scope
     text: str
     source: str
     language: str = "en"
+    key: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,7 @@ def trials(
 ) -> Iterator[Trial]:
     """Each offence as typed, then `each` times in every family for which it is long enough.
 
-    The key word is the longest one of what the filter finds in the offence as typed. Found is
-    what has the category at the tier that it has undisguised; for a guess, at any tier.
+    Found is what has the category at the tier that it has undisguised; for a guess, at any tier.
     """
     chance = Random(seed)  # noqa: S311 - the same sets on every run
     for offence in offences:
@@ -82,7 +86,7 @@ def trials(
         yield Trial(offence, PLAIN, offence.text, known is not None)
         if known is None:
             continue
-        word, start = _key_word(offence.text, known)
+        word, start = offence.key or _key_word(offence.text, known)
         for family in FAMILIES:
             if len(word) < family.shortest:
                 continue
@@ -106,7 +110,7 @@ def _finding(content_filter: ContentFilter, offence: Offence, text: str) -> Find
         for finding in content_filter.check(text, offence.scope).findings
         if finding.category is offence.category
     ]
-    return max(found, key=lambda f: (f.tier is FindingTier.BLOCK, f.score), default=None)
+    return max(found, key=lambda f: (_STRICTNESS[f.tier], f.score), default=None)
 
 
 def _is_found(
@@ -115,7 +119,7 @@ def _is_found(
     found = _finding(content_filter, offence, text)
     if found is None:
         return False
-    return family.is_guess or known.tier is FindingTier.REVIEW or found.tier is FindingTier.BLOCK
+    return family.is_guess or _STRICTNESS[found.tier] >= _STRICTNESS[known.tier]
 
 
 def _key_word(text: str, finding: Finding) -> tuple[str, int]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evals.safety import second_set
 from evals.safety.benign import Checked, check, lines
 from evals.safety.recall import PLAIN, Offence, Trial, held_out, pack_examples, trials
 from vaultcrm.domain.safety import Verdict
@@ -39,20 +40,30 @@ class Report:
     reviewed: Share
     by_language: dict[str, tuple[Share, Share]]
     texts_per_second: float
+    chat_per_second: float
     misses: tuple[Trial, ...]
     false_alarms: tuple[Checked, ...]
 
 
-def measure(*, small: bool = False) -> Report:
-    """Every figure. CPU seconds, so that other work on the machine does not count."""
-    content_filter = ContentFilter.load()
+def measure(content_filter: ContentFilter | None = None, *, small: bool = False) -> Report:
+    """Every figure of a filter; None is the one that comes with the product.
+
+    CPU seconds, so that other work on the machine does not count.
+    """
+    content_filter = content_filter or ContentFilter.load()
     step = SMALL if small else 1
-    sources = {"held_out": held_out()[::step], "examples": pack_examples()[::step]}
-    chat = lines()[::step]
+    sources = {
+        "held_out": held_out()[::step],
+        "second_set": second_set.offences()[::step],
+        "examples": pack_examples()[::step],
+    }
+    chat = [*lines(), *second_set.benign_lines()][::step]
     began = time.process_time()
     tried = {source: _tried(content_filter, offences) for source, offences in sources.items()}
     seconds = time.process_time() - began
+    began = time.process_time()
     checked = check(content_filter, chat)
+    chat_seconds = time.process_time() - began
     return Report(
         recall={source: _recall(found) for source, found in tried.items()},
         blocked=_share(checked, Verdict.BLOCK),
@@ -63,6 +74,7 @@ def measure(*, small: bool = False) -> Report:
             if (of_language := [each for each in checked if each.line.language == language])
         },
         texts_per_second=sum(map(len, tried.values())) / seconds,
+        chat_per_second=len(chat) / chat_seconds,
         misses=tuple(trial for found in tried.values() for trial in found if not trial.found),
         false_alarms=tuple(each for each in checked if each.is_alarm),
     )
@@ -151,7 +163,10 @@ def rendered(report: Report, *, details: bool = False) -> str:
     """The report as plain text; `details` adds every miss and every false alarm."""
     parts = [_recall_table(source, table) for source, table in report.recall.items()]
     parts.append(_alarm_table(report))
-    parts.append(f"{report.texts_per_second:,.0f} texts a second, most of them disguised\n")
+    parts.append(
+        f"messages a second on one core: {report.chat_per_second:,.0f} of innocent chat, "
+        f"{report.texts_per_second:,.0f} of offences, most of them disguised\n"
+    )
     if details:
         parts.append(_details(report))
     return "\n".join(parts)

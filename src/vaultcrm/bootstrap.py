@@ -13,8 +13,14 @@ from vaultcrm.adapters.channels.kinds import KINDS
 from vaultcrm.adapters.channels.simulator.channel import SimulatorChannel
 from vaultcrm.adapters.channels.webhook import WebhookChannel
 from vaultcrm.adapters.events import WebhookEvents
+from vaultcrm.adapters.identity.oidc import OidcVerifier
+from vaultcrm.adapters.llm.calling import ModelDrafter
 from vaultcrm.adapters.llm.catalog import find_model
 from vaultcrm.adapters.llm.factory import build_drafter
+from vaultcrm.adapters.llm.measured import MeasuredModel
+from vaultcrm.adapters.llm.retrieval import RetrievalDrafter
+from vaultcrm.adapters.mail import build_mailer
+from vaultcrm.controls.monitoring.observed import Observed
 from vaultcrm.controls.secrets import Sealer, installation_key
 from vaultcrm.db.embedded import EmbeddedServer, revive_embedded, start_embedded
 from vaultcrm.db.jobs import JobQueue, job_app
@@ -22,6 +28,7 @@ from vaultcrm.db.migrate import upgrade
 from vaultcrm.db.pending import Connection
 from vaultcrm.db.pool import open_pool
 from vaultcrm.db.queries import channel_accounts
+from vaultcrm.db.role_setup import let_application_log_in
 from vaultcrm.domain.channels import Channel
 from vaultcrm.pipeline.safety.filter import ContentFilter
 from vaultcrm.settings import Settings
@@ -46,7 +53,7 @@ async def database_url(settings: Settings) -> AsyncIterator[str]:
     try:
         url = server.url()
         await asyncio.to_thread(upgrade, url)
-        yield url
+        yield await asyncio.to_thread(let_application_log_in, url)
     finally:
         await asyncio.to_thread(server.stop)
 
@@ -86,28 +93,55 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncConnectionPool
 async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     """Everything a process works with, opened in order and closed in the reverse one."""
     async with database_url(settings) as url:
-        pool = await open_pool(url, settings.database_pool_size)
-        drafter = build_drafter(settings)
+        observed = Observed()
+        pool = await open_pool(url, settings.database_pool_size, on_failure=observed.database_error)
+        drafter = _measured(build_drafter(settings), observed)
         channels = _channel_book(settings, pool)
         event_sender = WebhookEvents()
+        identities = build_identities(settings)
         try:
             yield Parts(
                 settings=settings,
                 database_url=url,
                 pool=pool,
                 drafter=drafter,
+                judge=drafter,
                 price=find_model,
                 content_filter=ContentFilter.load(),
                 channels=channels,
                 event_sender=event_sender,
                 jobs=JobQueue(job_app(url)),
                 now=utc_now,
+                observed=observed,
+                mailer=build_mailer(settings),
+                identities=identities,
             )
         finally:
+            if identities is not None:
+                await identities.aclose()
             await event_sender.aclose()
             await channels.aclose()
             await drafter.aclose()
             await pool.close()
+
+
+def build_identities(settings: Settings) -> OidcVerifier | None:
+    """Who reads the tokens of the OpenID Connect issuer, where one is set up."""
+    if settings.oidc_issuer is None:
+        return None
+    return OidcVerifier(
+        settings.oidc_issuer,
+        settings.oidc_audience,
+        jwks_url=settings.oidc_jwks_url,
+        emails_are_verified=settings.oidc_emails_are_verified,
+    )
+
+
+def _measured(
+    drafter: ModelDrafter | RetrievalDrafter, observed: Observed
+) -> MeasuredModel | RetrievalDrafter:
+    """What asks a model, counted; what asks none costs nothing and fails for nobody."""
+    return MeasuredModel(drafter, observed) if isinstance(drafter, ModelDrafter) else drafter
 
 
 def build_channels(settings: Settings) -> dict[str, Channel]:

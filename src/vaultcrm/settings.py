@@ -1,17 +1,27 @@
 """Every setting, typed, with its default and where its value comes from.
 
-Values are looked up, first hit wins: the environment, then the file `vaultcrm.env` in
-`VAULTCRM_HOME`. An empty value counts as none, in both. Settings marked as flags can also be
-overridden at run time, globally or for one creator (`vaultcrm.controls.flags`).
+Values are looked up, first hit wins: the environment, for secrets the file that `NAME_FILE` in the
+environment names, then the file `vaultcrm.env` in `VAULTCRM_HOME`. An empty value counts as none.
+Settings marked as flags can also be overridden at run time, globally or for one creator
+(`vaultcrm.controls.flags`).
 """
 
 import os
+from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import platformdirs
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 ENV_FILE = "vaultcrm.env"
 
@@ -41,6 +51,30 @@ Minutes = Annotated[
 ]
 
 
+def _read_list(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    for each in value:
+        if each != "*":
+            try:
+                ip_network(each)
+            except ValueError:
+                raise ValueError("give addresses or networks, as in 10.0.0.5,10.1.0.0/16") from None
+    return value
+
+
+Networks = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_read_list), AfterValidator(_networks)
+]
+PersonRoles = Annotated[
+    tuple[Literal["chatter", "manager", "admin"], ...], NoDecode, BeforeValidator(_read_list)
+]
+
+
 def default_home() -> Path:
     """Where all data lies unless VAULTCRM_HOME says otherwise.
 
@@ -64,6 +98,8 @@ class Settings(BaseSettings):
         # What `AI_MODEL=${AI_MODEL:-}` in a service's description makes of an unset variable.
         env_ignore_empty=True,
         extra="ignore",
+        # What is wrong with a secret is said without the secret.
+        hide_input_in_errors=True,
         frozen=True,
         populate_by_name=True,
     )
@@ -72,7 +108,9 @@ class Settings(BaseSettings):
         default_factory=default_home, description="folder that holds all data"
     )
     database_url: OptionalStr = Field(
-        default=None, description="any PostgreSQL >= 15; empty means the embedded server"
+        default=None,
+        description="any PostgreSQL >= 15; empty means the embedded server",
+        repr=False,
     )
     database_pool_size: int = Field(default=10, ge=2, le=200, description="connections a process")
 
@@ -88,6 +126,14 @@ class Settings(BaseSettings):
         default=20.0, gt=0, le=120, description="one call to the model, retries not counted"
     )
     ai_max_retries: int = Field(default=2, ge=0, le=6, description="retries of one model call")
+
+    ai_judge: bool = Field(
+        default=True,
+        description="the checker model judges what risky drafts mean, where a model is configured",
+    )
+    ai_judge_timeout_seconds: float = Field(
+        default=5.0, gt=0, le=60, description="one judgement, with all retries"
+    )
 
     enable_ai_chat: bool = Field(
         default=True, validation_alias=_flag("ENABLE_AI_CHAT"), description="AI on or off (flag)"
@@ -135,6 +181,35 @@ class Settings(BaseSettings):
         default=None, description="handle of the one creator of rollout stage 1 (flag)"
     )
 
+    ai_offers_per_fan_per_day: int = Field(
+        default=3,
+        ge=0,
+        le=100,
+        validation_alias=_flag("AI_OFFERS_PER_FAN_PER_DAY"),
+        description="offers to one fan within 24 hours; 0 for no cap (flag)",
+    )
+    ai_spend_per_fan_per_week: int = Field(
+        default=500,
+        ge=0,
+        le=1_000_000,
+        validation_alias=_flag("AI_SPEND_PER_FAN_PER_WEEK"),
+        description="whole units of a fan's currency that they may spend within 7 days before "
+        "offers to them stop; 0 for no cap (flag)",
+    )
+    ai_cooling_off_hours: int = Field(
+        default=24,
+        ge=1,
+        le=720,
+        validation_alias=_flag("AI_COOLING_OFF_HOURS"),
+        description="how long a fan gets no offers once they have reached the weekly cap (flag)",
+    )
+
+    ai_disclosure_every_days: int = Field(
+        default=90,
+        ge=0,
+        le=3650,
+        description="after so many days a fan is told again that AI helps to write; 0 for once",
+    )
     ai_stale_drafts: Literal["mark", "discard", "regenerate"] = Field(
         default="mark", description="what becomes of a waiting draft when the fan writes again"
     )
@@ -171,6 +246,105 @@ class Settings(BaseSettings):
         description="how often dead workers and lost work are looked for",
     )
 
+    alert_error_rate: float = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="alert when a greater share of calls to models, or of requests, fails",
+    )
+    alert_latency_seconds: float = Field(
+        default=5.0, gt=0, le=600, description="alert when these take longer on average"
+    )
+    alert_filter_rate: float = Field(
+        default=0.2,
+        gt=0,
+        lt=1,
+        description="alert when the content filter has findings in a greater share of drafts",
+    )
+    alert_daily_cost_usd: float = Field(
+        default=100.0, gt=0, description="alert when models cost more dollars on one day in UTC"
+    )
+    observe_every_seconds: float = Field(
+        default=10.0,
+        ge=1,
+        le=3600,
+        description="how often a process writes down what it has counted, for /metrics and alerts",
+    )
+    smtp_host: OptionalStr = Field(
+        default=None, description="mail server that alerts are sent by (empty: no e-mail)"
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="port of the mail server")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="how the mail server is spoken to; none only on this very machine",
+    )
+    smtp_user: OptionalStr = Field(default=None, description="user at the mail server, if any")
+    smtp_password: OptionalSecret = Field(default=None, description="password of that user")
+    smtp_from: OptionalStr = Field(default=None, description="address that alerts come from")
+    metrics_token: OptionalSecret = Field(
+        default=None,
+        min_length=16,
+        description="what Prometheus sends as a bearer token to /metrics (empty: only this very "
+        "machine may read it)",
+    )
+    vaultcrm_log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="json writes a line of JSON for each request and each event of the log",
+    )
+
+    retention_messages_days: int = Field(
+        default=0,
+        ge=0,
+        le=3650,
+        description="messages are deleted so many days after they came here; 0 keeps them",
+    )
+    retention_drafts_days: int = Field(
+        default=0,
+        ge=0,
+        le=3650,
+        description="the same for drafts that were rejected or expired; 0 keeps them",
+    )
+    retention_inbound_days: int = Field(
+        default=30, ge=0, le=3650, description="the same for webhooks that were worked through"
+    )
+    retention_events_days: int = Field(
+        default=30,
+        ge=0,
+        le=3650,
+        description="the same for events to other systems that were delivered or given up",
+    )
+    retention_judgements_days: int = Field(
+        default=90, ge=0, le=3650, description="the same for judgements of the checker model"
+    )
+    retention_alerts_days: int = Field(
+        default=365, ge=0, le=3650, description="the same for alerts, once they are cleared"
+    )
+    retention_idempotency_days: int = Field(
+        default=2, ge=0, le=3650, description="how long an Idempotency-Key gets the same answer"
+    )
+    retention_sessions_days: int = Field(
+        default=7, ge=0, le=3650, description="sessions are deleted so many days after their end"
+    )
+    retention_sign_ins_days: int = Field(
+        default=7, ge=0, le=3650, description="the same for counted tries to sign in"
+    )
+    retention_counters_days: int = Field(
+        default=62,
+        ge=0,
+        le=3650,
+        description="the same for counters of limits; budgets of a month need 32 or more",
+    )
+    retention_jobs_days: int = Field(
+        default=14, ge=0, le=3650, description="the same for jobs that failed or were given up"
+    )
+
+    request_seconds: float = Field(
+        default=180.0,
+        ge=1,
+        le=3600,
+        description="a request that has no answer by then is given up",
+    )
+
     webhook_secret: OptionalSecret = Field(
         default=None, description="signs the generic webhook both ways (whsec_…)"
     )
@@ -187,9 +361,45 @@ class Settings(BaseSettings):
         description="signs links and seals credentials; the same on every machine of an "
         "installation (empty: a key of its own in VAULTCRM_HOME)",
     )
+    vaultcrm_trusted_proxies: Networks = Field(
+        default=(),
+        validation_alias=AliasChoices("VAULTCRM_TRUSTED_PROXIES", "FORWARDED_ALLOW_IPS"),
+        description="proxies in front whose word on a visitor's address counts, as in "
+        "10.0.0.5,10.1.0.0/16",
+    )
+    require_second_factor: PersonRoles = Field(
+        default=(),
+        description="roles that need a second factor in the console, as in admin,manager",
+    )
+    oidc_issuer: OptionalStr = Field(
+        default=None,
+        description="an OpenID Connect issuer, such as Supabase's, whose JWTs are bearer tokens",
+    )
+    oidc_audience: str = Field(
+        default="authenticated", min_length=1, description="the audience that they must name"
+    )
+    oidc_jwks_url: OptionalStr = Field(
+        default=None, description="where its keys are (empty: what its discovery document says)"
+    )
+    oidc_emails_are_verified: bool = Field(
+        default=False,
+        description="the issuer gives tokens only to owners of their e-mail address, so that a "
+        "token need not say email_verified",
+    )
     vaultcrm_base_url: str = Field(
         default="http://127.0.0.1:8000", description="where people reach the console"
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings
 
     @property
     def drafter(self) -> AiMode:
@@ -199,6 +409,48 @@ class Settings(BaseSettings):
         if self.openai_base_url is not None:
             return "openai_compatible"
         return "retrieval"
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Secrets from files: `NAME_FILE` in the environment names the file that holds `NAME`.
+
+    Line ends at the end of the file are not part of it. Raises OSError or UnicodeDecodeError.
+    """
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return self().get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        environment = EnvSettingsSource(self.settings_cls).env_vars
+        found = {}
+        for field in self.settings_cls.model_fields:
+            file = secret_file(field, environment)
+            if file is not None and (text := read_secret(file)):
+                found[field] = text
+        return found
+
+
+def is_secret(field: str) -> bool:
+    """Whether a setting must not be shown and may be given as a file. An address of a database
+    holds its password.
+    """
+    annotation = Settings.model_fields[field].annotation
+    return field == "database_url" or annotation is SecretStr or SecretStr in get_args(annotation)
+
+
+def secret_file(field: str, environment: Mapping[str, str | None]) -> Path | None:
+    """The file that the environment (names in lower case) names for a secret, if any."""
+    if not is_secret(field):
+        return None
+    for name in environment_names(field):
+        if text := environment.get(f"{name}_FILE".lower()):
+            return Path(text)
+    return None
+
+
+def read_secret(file: Path) -> str:
+    """What a secret's file holds; raises OSError or UnicodeDecodeError."""
+    return file.read_text(encoding="utf-8").rstrip("\r\n")
 
 
 def chosen_home(home: Path | None = None) -> Path:

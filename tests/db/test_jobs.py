@@ -18,7 +18,7 @@ ONCE_MORE = RetryStrategy(max_attempts=3, wait=0)
 # looks as if the database had been killed in that moment.
 LOSE_THE_FIRST_END = """
     CREATE SEQUENCE ends;
-    CREATE FUNCTION lose_the_first_end() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION lose_the_first_end() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     BEGIN
         IF nextval('ends') = 1 THEN
             PERFORM pg_terminate_backend(pg_backend_pid());
@@ -100,7 +100,7 @@ async def test_a_job_that_must_wait_keeps_its_place_among_the_jobs_of_its_lock(
 # The same when a job is taken, once that is wanted.
 LOSE_A_TAKING = """
     CREATE SEQUENCE takings;
-    CREATE FUNCTION lose_a_taking() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION lose_a_taking() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     BEGIN
         IF nextval('takings') = 1 THEN
             PERFORM pg_terminate_backend(pg_backend_pid());

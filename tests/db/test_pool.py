@@ -1,3 +1,4 @@
+import asyncio
 import socket
 import struct
 import threading
@@ -17,8 +18,8 @@ from vaultcrm.domain.errors import DatabaseUnavailable
 pytestmark = pytest.mark.anyio
 
 
-async def test_connections_commit_by_themselves(database_url: str) -> None:
-    async with await open_pool(database_url, 2) as pool, pool.connection() as connection:
+async def test_connections_commit_by_themselves(empty_database_url: str) -> None:
+    async with await open_pool(empty_database_url, 2) as pool, pool.connection() as connection:
         await connection.execute("CREATE TABLE kept AS SELECT 1 AS number")
         async with pool.connection() as another:
             cursor = await another.execute("SELECT number FROM kept")
@@ -165,3 +166,32 @@ def stub_server(*, version: bytes = b"18.4", error: bytes | None = None) -> Iter
         thread.start()
         yield listener.getsockname()[1]
         thread.join()
+
+
+async def test_each_connection_that_cannot_be_made_is_told_of(
+    database_server: Databases, database_url: str
+) -> None:
+    failures: list[bool] = []
+    told = asyncio.Event()
+
+    def on_failure() -> None:
+        failures.append(True)
+        told.set()
+
+    async with await open_pool(database_url, 2, on_failure=on_failure) as pool:
+        async with pool.connection() as connection:
+            name = connection.info.dbname
+        assert failures == []
+        with psycopg.connect(database_server.url, autocommit=True) as elsewhere:
+            elsewhere.execute(
+                SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(Identifier(name))
+            )
+            elsewhere.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+        with pytest.raises(psycopg.OperationalError):
+            async with pool.connection(timeout=5) as connection:
+                await connection.execute("SELECT 1")
+        async with asyncio.timeout(30):
+            await told.wait()
+        assert failures

@@ -9,6 +9,7 @@ import pytest
 from vaultcrm.domain import events
 from vaultcrm.domain.alerts import AlertKind, Severity, channel_subject
 from vaultcrm.domain.approval import ApprovalReason, DecisionAction
+from vaultcrm.domain.audit_seals import SealHead
 from vaultcrm.domain.conversation import Author
 from vaultcrm.domain.events import OutboundEvent, new_event_id
 from vaultcrm.domain.generation import (
@@ -82,6 +83,9 @@ EVENTS = [
     events.message_failed(ITEM, "webhook", DeliveryStatus.UNCERTAIN, "no answer", NOW),
     events.alert_raised(
         new_id(), AlertKind.UNKNOWN_MODEL, Severity.WARNING, "model/x", "Priced as dearest.", NOW
+    ),
+    events.audit_sealed(
+        SealHead(NIL, 7, NOW, NIL, NIL, 3, 0, bytes(32), bytes(32), bytes(32), bytes(32))
     ),
     events.ping(NIL, NOW),
 ]

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.template import (
     DAYS_OF_USES,
+    NO_OUTCOMES,
     VARIABLES,
     TemplateFacts,
+    TemplateOutcomes,
     fill_variables,
     place_of,
     read_stats,
@@ -172,8 +174,7 @@ def test_uses_are_told_day_by_day_with_today_at_the_end() -> None:
 
 
 def test_nothing_is_told_of_replies_while_no_message_was_counted() -> None:
-    assert read_stats({}).reply_rate is None
-    assert read_stats({}).conversion is None
-    told = read_stats({"sent": 40, "replied": 22, "bought": 3, "revenueMinor": {"USD": 7500}})
+    assert (NO_OUTCOMES.reply_rate, NO_OUTCOMES.conversion) == (None, None)
+    told = TemplateOutcomes(30, 20, 3, (Money(7500),)) + TemplateOutcomes(10, 2)
     assert (told.reply_rate, told.conversion) == (0.55, 0.075)
-    assert told.revenue == (Money(7500),)
+    assert told.as_json()["revenueMinor"] == {"USD": 7500}

@@ -1,15 +1,19 @@
 """The evaluation of the content filter: that it measures, and that its targets are reached."""
 
 from dataclasses import replace
+from importlib import resources
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from evals.__main__ import main
+from evals.safety import second_set
 from evals.safety.benign import lines
 from evals.safety.families import FAMILIES, Family
 from evals.safety.recall import held_out
 from evals.safety.report import Report, Share, measure, rendered, shortfalls
+from vaultcrm.pipeline.safety.filter import ContentFilter
 from vaultcrm.pipeline.safety.packs import load_packs
 
 
@@ -26,7 +30,27 @@ def test_the_command_ends_well_where_every_target_is_reached(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["--small"]) == 0
-    assert "every figure reaches its target" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "every figure reaches its target" in shown
+    assert "messages a second" in shown
+    assert "messages with personal data" in shown
+
+
+def test_the_second_set_names_the_word_to_disguise_in_each_of_its_offences() -> None:
+    for offence in second_set.offences():
+        assert offence.key is not None
+        word, start = offence.key
+        assert word
+        assert offence.text[start : start + len(word)] == word
+        assert "{" not in offence.text
+
+
+def test_a_filter_without_one_of_its_packs_fails_the_evaluation(tmp_path: Path) -> None:
+    for file in (resources.files("vaultcrm.pipeline.safety") / "packs").iterdir():
+        if file.name != "meeting.toml":
+            (tmp_path / file.name).write_text(file.read_text("utf-8"), "utf-8")
+    worse = measure(ContentFilter.of_folder(tmp_path), small=True)
+    assert any("meeting, as_typed" in sentence for sentence in shortfalls(worse, small=True))
 
 
 def test_a_figure_below_its_target_is_named(report: Report) -> None:

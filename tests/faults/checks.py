@@ -105,6 +105,29 @@ DELIVERIES_WITHOUT_THEIR_ENTRY = """
              <> CASE WHEN o.author = 'chatter' THEN 1 ELSE 0 END
 """
 
+MESSAGES_AHEAD_OF_THEIR_DISCLOSURE = """
+    SELECT o.id::text, o.delivery_status AS status, d.delivery_status AS disclosure
+    FROM outbox o
+    LEFT JOIN outbox d ON d.creator_id = o.creator_id AND d.id = o.after_id
+    WHERE o.after_id IS NOT NULL AND o.delivery_status IN ('sent', 'uncertain')
+      AND d.delivery_status IS DISTINCT FROM 'sent'
+"""
+
+TOLD_MORE_THAN_ONCE = """
+    SELECT fan_id::text, count(*) AS times FROM disclosures
+    WHERE why = 'first' AND sent_at IS NOT NULL
+    GROUP BY creator_id, fan_id
+    HAVING count(*) > 1
+"""
+
+DRAFTS_TO_FANS_WHOM_NOBODY_TOLD = """
+    SELECT o.id::text FROM outbox o
+    JOIN conversations c ON c.creator_id = o.creator_id AND c.id = o.conversation_id
+    JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
+    WHERE o.author IN ('ai_approved', 'ai_automatic') AND o.delivery_status = 'sent'
+      AND f.disclosed_at IS NULL
+"""
+
 BAD_COUNTERS = "SELECT kind, subject, used FROM limit_counters WHERE used < 0"
 
 LONG_CLAIMS = """
@@ -175,6 +198,9 @@ async def check(
             ("webhook worked through with an error", BAD_WEBHOOKS, {}),
             ("decision and audit differ", DECISIONS_WITHOUT_THEIR_ENTRY, {}),
             ("delivery and audit differ", DELIVERIES_WITHOUT_THEIR_ENTRY, {}),
+            ("message ahead of its disclosure", MESSAGES_AHEAD_OF_THEIR_DISCLOSURE, {}),
+            ("fan told for the first time twice", TOLD_MORE_THAN_ONCE, {}),
+            ("draft to a fan whom nobody told", DRAFTS_TO_FANS_WHOM_NOBODY_TOLD, {}),
             ("counter below zero", BAD_COUNTERS, {}),
             ("claim beyond its lease", LONG_CLAIMS, {}),
         ):

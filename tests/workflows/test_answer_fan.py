@@ -77,7 +77,7 @@ async def test_what_reading_cost_is_written_down_and_counts_for_the_day(
         "SELECT purpose, model, input_tokens + output_tokens + cached_tokens AS tokens "
         "FROM usage ORDER BY id",
     )
-    assert [row["purpose"] for row in used] == ["analysis", "draft"]
+    assert [row["purpose"] for row in used] == ["analysis", "judge", "draft"]
     assert used[0]["model"] == "claude-haiku-5-5"
     spent = (await counters(claude))["tokens_per_day", "all"]
     assert spent == sum(row["tokens"] for row in used)

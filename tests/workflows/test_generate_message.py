@@ -35,15 +35,15 @@ async def test_a_draft_that_cannot_be_handed_on_is_not_saved_but_its_tokens_coun
 
     for table in (
         "SELECT 1 FROM ai_message_generations",
-        "SELECT 1 FROM usage",
+        "SELECT 1 FROM usage WHERE purpose = 'draft'",
         "SELECT 1 FROM outbox",
         "SELECT 1 FROM ai_message_feedback",
         "SELECT 1 FROM audit_log WHERE action = 'generation.created'",
     ):
         assert await rows(claude, table) == []
     used = (await counters(claude))["tokens_per_day", "all"]
-    [request] = llm.requests
-    assert 0 < used < 3_000
+    [request] = llm.drafted
+    assert 0 < used < 4_000
     assert request.body["max_tokens"] == 512
 
 

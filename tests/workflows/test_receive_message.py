@@ -221,7 +221,7 @@ async def test_a_purchase_is_told_to_the_draft_that_caused_it(mia: Mia) -> None:
     body = {"generationId": draft["generationId"], "action": "approve"}
     await mia.admin.made("/api/ai/approve", body)
     await run_jobs(mia.app)
-    [message] = await rows(mia.app, "SELECT * FROM messages WHERE sender = 'creator'")
+    [message] = await rows(mia.app, "SELECT * FROM messages WHERE author = 'ai_approved'")
     await mia.works_through(purchase_event(message["external_id"], 2_500))
     [feedback] = await rows(mia.app, "SELECT * FROM ai_message_feedback")
     assert feedback["performance_data"] == {

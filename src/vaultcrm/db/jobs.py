@@ -12,12 +12,17 @@ import psycopg
 
 from vaultcrm.db.job_keeper import JobKeeper
 from vaultcrm.db.pending import Connection, run
+from vaultcrm.db.roles import act_as_application
 
 DELIVER_MESSAGE = "deliver_message"
 PROCESS_INBOUND = "process_inbound"
 ANSWER_FAN = "answer_fan"
 FAN_REACTS = "fan_reacts"
 DELIVER_EVENTS = "deliver_events"
+ERASE_FAN = "erase_fan"
+MAIL_ALERT = "mail_alert"
+SEAL_AUDIT = "seal_audit"
+VERIFY_AUDIT = "verify_audit"
 
 DEFAULT_QUEUE = "default"
 EVENTS_QUEUE = "events"
@@ -26,7 +31,9 @@ EVENTS_QUEUE = "events"
 
 def job_app(url: str, *, max_size: int = 4) -> procrastinate.App:
     """The job queue on a database. It connects when it is opened, not before."""
-    connector = procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=max_size)
+    connector = procrastinate.PsycopgConnector(
+        conninfo=url, min_size=1, max_size=max_size, configure=act_as_application
+    )
     app = procrastinate.App(connector=connector)
     app.job_manager = JobKeeper(connector)
     return app

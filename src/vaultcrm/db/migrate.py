@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import psycopg
 import sqlalchemy
@@ -17,6 +18,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from vaultcrm.db.pool import check_reachable, connect, connect_string
+from vaultcrm.db.role_setup import ensure_application_role
 from vaultcrm.domain.errors import DatabaseUnavailable
 
 _LOCK_KEY = int.from_bytes(b"vaultcrm", "big")
@@ -29,6 +31,7 @@ _one_at_a_time = threading.Lock()
 def upgrade(url: str) -> list[str]:
     """Apply what is missing and return the ids of the revisions applied, oldest first.
 
+    The application's role has its rights afterwards, where the login may give them.
     Every revision is a transaction of its own: after an error the ones before it stay. Of several
     processes one applies them; the others wait for it and return an empty list. Raises
     `DatabaseUnavailable` when the database cannot be reached, was migrated by a newer release, or
@@ -36,6 +39,7 @@ def upgrade(url: str) -> list[str]:
     """
     check_reachable(url)
     if not pending(url):
+        ensure_application_role(url)
         return []
     applied: list[str] = []
     config = _config()
@@ -53,6 +57,7 @@ def upgrade(url: str) -> list[str]:
         with engine.connect() as connection:
             config.attributes.update(connection=connection, applied=applied)
             command.upgrade(config, "head")
+        ensure_application_role(url)
     return applied
 
 
@@ -62,12 +67,21 @@ def current(url: str) -> str | None:
         return _current(connection)
 
 
+@cache
 def head() -> str:
     """The revision that this release needs. Raises `RuntimeError` when the package holds none."""
     newest = _scripts().get_current_head()
     if newest is None:
         raise RuntimeError("The package holds no migrations: it was built without them.")
     return newest
+
+
+def is_known(revision: str) -> bool:
+    """Whether this release can bring a database of that revision up to what it needs."""
+    try:
+        return bool(_scripts().get_revisions(revision))
+    except CommandError:
+        return False
 
 
 def pending(url: str) -> list[str]:

@@ -1,6 +1,8 @@
 """Connections: one pool a process, each connection in autocommit mode and in UTC."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any, Self
 
 import psycopg
 from psycopg import AsyncConnection
@@ -8,6 +10,7 @@ from psycopg.abc import ConnDict
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from vaultcrm.db.roles import act_as_application
 from vaultcrm.domain.errors import DatabaseUnavailable
 
 OLDEST_SERVER = 150000
@@ -34,13 +37,21 @@ _ADVICE = (
 )
 
 
-async def open_pool(url: str, size: int, *, pooled_by_bouncer: bool = False) -> AsyncConnectionPool:
+async def open_pool(
+    url: str,
+    size: int,
+    *,
+    pooled_by_bouncer: bool = False,
+    on_failure: Callable[[], None] | None = None,
+) -> AsyncConnectionPool:
     """An open pool of at most `size` connections, to be closed by the caller.
 
     Connections are in autocommit mode (transactions are opened where they are needed), prepare a
-    statement when it comes the second time, and read times in UTC. `pooled_by_bouncer`: the URL
+    statement when it comes the second time, read times in UTC, and work in the application's role
+    where that is set up (`vaultcrm.db.roles`). `pooled_by_bouncer`: the URL
     leads to PgBouncer in transaction mode, where a prepared statement may meet another server
-    connection, so none is prepared. Raises `DatabaseUnavailable`.
+    connection, so none is prepared. `on_failure` is called each time that a connection cannot be
+    made later on. Raises `DatabaseUnavailable`.
     """
     await asyncio.to_thread(check_reachable, url)
     pool: AsyncConnectionPool = AsyncConnectionPool(
@@ -48,7 +59,9 @@ async def open_pool(url: str, size: int, *, pooled_by_bouncer: bool = False) -> 
         open=False,
         min_size=min(_IDLE_CONNECTIONS, size),
         max_size=size,
-        configure=_read_times_in_utc,
+        # Statements and no start-up options: PgBouncer takes the one and refuses the other.
+        configure=act_as_application,
+        connection_class=_telling_of_failures(on_failure) if on_failure else AsyncConnection,
         name="vaultcrm",
         kwargs={
             "autocommit": True,
@@ -64,6 +77,21 @@ async def open_pool(url: str, size: int, *, pooled_by_bouncer: bool = False) -> 
             "max_connections."
         ) from error
     return pool
+
+
+def _telling_of_failures(on_failure: Callable[[], None]) -> type[AsyncConnection[Any]]:
+    """Connections whose making, when it fails, is told of: the pool itself only logs it."""
+
+    class Connection(AsyncConnection[Any]):
+        @classmethod
+        async def connect(cls, *arguments: Any, **named: Any) -> Self:
+            try:
+                return await super().connect(*arguments, **named)
+            except psycopg.OperationalError:
+                on_failure()
+                raise
+
+    return Connection
 
 
 def check_reachable(url: str) -> int:
@@ -106,11 +134,6 @@ def connect_string(url: str) -> str:
     """
     timeout = _parts(url).get("connect_timeout", _CONNECT_SECONDS)
     return make_conninfo(url, fallback_application_name="vaultcrm", connect_timeout=timeout)
-
-
-async def _read_times_in_utc(connection: AsyncConnection) -> None:
-    # A statement and no start-up option: PgBouncer takes the one and refuses the other.
-    await connection.execute("SET TIME ZONE 'UTC'")
 
 
 def _place(url: str) -> str:

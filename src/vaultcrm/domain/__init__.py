@@ -9,9 +9,11 @@
 | `personality`  | how a creator sounds                                                 |
 | `generation`   | one AI draft and its whole history                                   |
 | `drafting`     | what goes to a language model and what comes back (port `Drafter`)   |
+| `judging`      | whether a text means what rules cannot see (port `Judge`)            |
 | `situation`    | everything that is known when a draft is asked for                   |
 | `safety`       | findings and verdicts of the content filter                          |
 | `approval`     | reasons and decisions                                                |
+| `disclosure`   | telling a fan that AI helps to write                                 |
 | `channels`     | where messages come from and go to (port `Channel`)                  |
 | `events`       | what other systems are told of (port `EventSender`)                  |
 | `flags`        | the flags in force for one creator                                   |

@@ -2,7 +2,8 @@
 
 Of one kind and subject at most one alert is open. The subject is the empty text for the whole
 installation, `creator/ID` for what concerns one creator, `creator/ID/CHANNEL` for one of their
-channels, `model/NAME` for a language model.
+channels, `creator/ID/CONVERSATION` for one of their conversations, `model/NAME` for a language
+model.
 """
 
 from enum import StrEnum
@@ -18,6 +19,15 @@ class AlertKind(StrEnum):
     CHANNEL_PAUSED = "channel_paused"
     MESSAGE_DIFFERS = "message_differs"
     MESSAGE_UNCERTAIN = "message_uncertain"
+    FAN_NEEDS_CARE = "fan_needs_care"
+    AUDIT_LOG_DIFFERS = "audit_log_differs"
+    MODEL_ERRORS = "model_errors"
+    MODEL_LATENCY = "model_latency"
+    REQUEST_ERRORS = "request_errors"
+    REQUEST_LATENCY = "request_latency"
+    DAILY_COST = "daily_cost"
+    FILTER_RATE = "filter_rate"
+    DATABASE_ERRORS = "database_errors"
 
 
 class Severity(StrEnum):
@@ -35,6 +45,11 @@ def creator_subject(creator_id: UUID) -> str:
 def channel_subject(creator_id: UUID, channel: str) -> str:
     """The subject of alerts about one channel of a creator."""
     return f"{creator_subject(creator_id)}/{channel}"
+
+
+def conversation_subject(creator_id: UUID, conversation_id: UUID) -> str:
+    """The subject of alerts about one conversation of a creator."""
+    return f"{creator_subject(creator_id)}/{conversation_id}"
 
 
 def creator_of(subject: str) -> UUID | None:

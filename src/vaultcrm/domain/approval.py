@@ -14,6 +14,7 @@ class ApprovalReason(StrEnum):
     FAN_DISTRESS = "fan_distress"
     POSSIBLE_MINOR = "possible_minor"
     CHECKER_UNAVAILABLE = "checker_unavailable"
+    JUDGE_UNAVAILABLE = "judge_unavailable"
     ROLLOUT_STAGE = "rollout_stage"
     DRAFT_ONLY = "draft_only"
     CHANNEL_MANUAL = "channel_manual"

@@ -22,12 +22,15 @@ class Sender(StrEnum):
 
 
 class Author(StrEnum):
-    """Who really wrote a message that carries the creator's name, or the fan."""
+    """Who really wrote a message that carries the creator's name, or the fan. `DISCLOSURE` is the
+    manager's fixed text that tells a fan about AI.
+    """
 
     FAN = "fan"
     CHATTER = "chatter"
     AI_APPROVED = "ai_approved"
     AI_AUTOMATIC = "ai_automatic"
+    DISCLOSURE = "disclosure"
     IMPORTED = "imported"
 
 
@@ -49,6 +52,8 @@ class Conversation:
     external_ref: str
     mode: Mode = Mode.AUTO
     care: Care | None = None
+    disclosure_asked_at: datetime | None = None
+    """When the fan asked whether AI writes, until they are told."""
 
 
 @dataclass(frozen=True, slots=True)

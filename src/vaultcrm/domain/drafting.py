@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
+from uuid import UUID
 
+from vaultcrm.domain.draft_options import NO_OPTIONS, DraftOptions
 from vaultcrm.domain.generation import GenerationType, TokenUsage
 
 
@@ -25,7 +27,7 @@ class Phrase:
     """One thing that the creator may say again: an approved reply or a template.
 
     `prompted_by` is the fan's message that the reply answered; "" for a template, whose
-    `category` is matched with the generation type instead.
+    `category` is matched with the generation type instead, and whose id is `template_id`.
     """
 
     text: str
@@ -33,6 +35,7 @@ class Phrase:
     category: str = ""
     price_minor: int | None = None
     uses: int = 0
+    template_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class DraftRequest:
     """One call: the prompt, how many candidates, and the most tokens that may be written.
 
     `user_hash` is an opaque hash for the provider's abuse checks, never a name or an id.
-    `fan_message` and `repertoire` serve the retrieval drafter, which reads no prompt.
+    `fan_message`, `repertoire`, `options` and `stopped` (texts that were stopped and are not to be
+    suggested again) serve the retrieval drafter, which reads no prompt.
     """
 
     prompt: Prompt
@@ -51,16 +55,21 @@ class DraftRequest:
     fan_message: str = ""
     fan_name: str = ""
     repertoire: tuple[Phrase, ...] = ()
+    options: DraftOptions = NO_OPTIONS
+    stopped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One proposed message. `self_rating` is the model's own confidence, 0-100."""
+    """One proposed message. `self_rating` is the model's own confidence, 0-100; `template_id` says
+    which template it was made from, if from any.
+    """
 
     message: str
     reasoning: str
     self_rating: int
     suggested_price_minor: int | None = None
+    template_id: UUID | None = None
 
 
 class DraftOutcome(StrEnum):

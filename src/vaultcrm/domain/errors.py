@@ -4,8 +4,10 @@ VaultError
 ├── InvalidInput            the caller sent something that cannot be used: says field and reason
 ├── NotFound                no such thing, or not the caller's to see
 ├── Forbidden               the caller's role does not allow it
+│   └── SecondFactorMissing     their role needs a second factor, which they have not set up
 ├── Unauthenticated         no caller, or one that cannot be verified
-│   └── WebhookRejected     a webhook whose signature or time is wrong
+│   ├── WebhookRejected     a webhook whose signature or time is wrong
+│   └── LinkUsed            a sign-in link that was used before
 ├── Conflict                somebody else was first; says who and when
 │   └── ThreadMovedOn           the conversation went on in the meantime; holds the new messages
 ├── LimitExceeded           a limit is reached; says when to try again
@@ -15,13 +17,16 @@ VaultError
 │   ├── DrafterRateLimited      the provider's own limit, after all retries
 │   ├── DrafterMisconfigured    key refused, model unknown or retired, request malformed
 │   └── DrafterTimeout          no answer in time
+├── IssuerUnavailable       the keys of an OpenID Connect issuer cannot be had
 ├── SecretUnreadable        stored credentials were sealed with another key
+├── BackupFailed            a backup cannot be written or put back; nothing was changed
 └── DatabaseUnavailable     the database cannot be reached or started; says what to do
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
 from vaultcrm.domain.conversation import Message
 
@@ -60,12 +65,26 @@ class Forbidden(VaultError):
     slug = "forbidden"
 
 
+class SecondFactorMissing(Forbidden):
+    slug = "second-factor-missing"
+
+
 class Unauthenticated(VaultError):
     slug = "unauthenticated"
 
 
 class WebhookRejected(Unauthenticated):
     slug = "webhook-rejected"
+
+
+class LinkUsed(Unauthenticated):
+    """Whose link it was is for whoever has a session of theirs."""
+
+    slug = "link-used"
+
+    def __init__(self, message: str, user_id: UUID) -> None:
+        self.user_id = user_id
+        super().__init__(message)
 
 
 class Conflict(VaultError):
@@ -136,8 +155,16 @@ class DrafterTimeout(DrafterError):
     slug = "drafter-timeout"
 
 
+class IssuerUnavailable(VaultError):
+    slug = "issuer-unavailable"
+
+
 class SecretUnreadable(VaultError):
     slug = "secret-unreadable"
+
+
+class BackupFailed(VaultError):
+    slug = "backup-failed"
 
 
 class DatabaseUnavailable(VaultError):

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from vaultcrm.domain.alerts import AlertKind, Severity, creator_of
 from vaultcrm.domain.approval import DecisionAction
+from vaultcrm.domain.audit_seals import SealHead
 from vaultcrm.domain.errors import FieldProblem, InvalidInput
 from vaultcrm.domain.generation import DeliveryStatus, GenerationRecord
 from vaultcrm.domain.ids import NIL, new_id
@@ -35,6 +36,7 @@ class OutboundEventKind(StrEnum):
     MESSAGE_SENT = "message.sent"
     MESSAGE_FAILED = "message.failed"
     ALERT_RAISED = "alert.raised"
+    AUDIT_SEALED = "audit.sealed"
     PING = "ping"
 
 
@@ -163,6 +165,16 @@ def alert_raised(
             "subject": subject,
             "message": message,
         },
+    )
+
+
+def audit_sealed(head: SealHead) -> OutboundEvent:
+    """Rows of the audit log were sealed. Whoever keeps the hash can prove the log up to here."""
+    return OutboundEvent(
+        OutboundEventKind.AUDIT_SEALED,
+        head.creator_id,
+        head.sealed_at,
+        {"number": head.number, "rows": head.row_count, "hash": head.hash.hex()},
     )
 
 

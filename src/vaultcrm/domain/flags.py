@@ -13,7 +13,9 @@ class RolloutStage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """`ppv_approval_threshold` is in whole units of the conversation's currency."""
+    """`ppv_approval_threshold` is in whole units of the conversation's currency, and
+    `spend_per_fan_per_week` in those of the fan's; a cap of 0 is no cap.
+    """
 
     enabled: bool
     auto_send_threshold: int
@@ -23,6 +25,9 @@ class Flags:
     max_tokens_per_message: int
     rollout_stage: RolloutStage
     rollout_creator: str | None
+    offers_per_fan_per_day: int = 3
+    spend_per_fan_per_week: int = 500
+    cooling_off_hours: int = 24
 
     def ai_is_on_for(self, creator_handle: str) -> bool:
         """In stage 1, AI is on for the one chosen creator and nobody else."""

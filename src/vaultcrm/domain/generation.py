@@ -6,6 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from vaultcrm.domain.approval import ApprovalReason
+from vaultcrm.domain.draft_options import NO_OPTIONS, DraftOptions
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.safety import SafetyReport
 
@@ -73,11 +74,20 @@ class TokenUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """An earlier attempt at a draft, which was stopped: its text and what was found in it."""
+
+    message: str
+    safety: SafetyReport
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRecord:
     """One row of `ai_message_generations` with the state of its delivery, as the API shows it.
 
     `message` is None when the filter rejected the draft or the model gave none. `cost_micro_usd`
-    is in millionths of a dollar. `alternatives` are the candidates that were not chosen.
+    is in millionths of a dollar. `alternatives` are the candidates that were not chosen. `attempts`
+    are earlier ones that were stopped; their tokens and cost are counted with the last one's.
     """
 
     id: UUID
@@ -114,6 +124,10 @@ class GenerationRecord:
     snoozed_until: datetime | None = None
     delivery_status: DeliveryStatus | None = None
     delivery_error: str | None = None
+    options: DraftOptions = NO_OPTIONS
+    template_id: UUID | None = None
+    """The template that the draft was made from, if from any."""
+    attempts: tuple[Attempt, ...] = ()
     leaves_at: datetime | None = None
     """Until then an approved message can be taken back; None where nothing is to leave."""
 

@@ -33,6 +33,10 @@ class OutboxItem:
     attempts: int = 0
     external_id: str | None = None
     """The platform's own id, once it has taken the message."""
+    template_id: UUID | None = None
+    """The template that the message was made from, if from any."""
+    after_id: UUID | None = None
+    """The disclosure in the outbox that the platform must have taken before this may leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +52,9 @@ class Recipient:
     mode: Mode = Mode.AUTO
     send_delay_seconds: int | None = None
     """What the creator's account on this channel sets; None leaves it to the settings."""
+    told_at: datetime | None = None
+    """When the fan was last told that AI helps to write."""
+    asked_at: datetime | None = None
+    """When they asked whether AI writes, until they are told."""
     paused: bool = False
     """Whether sending over this account has stopped until a person says otherwise."""

@@ -32,11 +32,14 @@ def tier_of(lifetime_value: Money) -> Tier:
 
 @dataclass(frozen=True, slots=True)
 class Creator:
+    """`rules_revision` names the state of their own content rules; None while there was none."""
+
     id: UUID
     handle: str
     display_name: str
     language: str = "en"
     region: str = "US"
+    rules_revision: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +64,35 @@ class Role(StrEnum):
     SERVICE = "service"
 
 
+class TokenScope(StrEnum):
+    """What an API token is good for. A person's role and creators bound it in any case."""
+
+    READ = "read"
+    WRITE = "write"
+    DRAFT = "draft"
+    DECIDE = "decide"
+    SEND = "send"
+    MANAGE = "manage"
+    METRICS = "metrics"
+
+
 SYSTEM_USER_ID = UUID("00000000-0000-7000-8000-000000000001")
 """The user that automatic work is done as. The first migration adds the row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking: a signed-in user or a program, and the creators that they may act for."""
+    """Who is asking: a signed-in user or a program, and the creators that they may act for.
+
+    `scopes` are those of the token that they come with; None is all of them.
+    """
 
     user_id: UUID
     role: Role
     name: str
     all_creators: bool
     creator_ids: frozenset[UUID] = frozenset()
+    scopes: frozenset[TokenScope] | None = None
 
     def may_see(self, creator_id: UUID) -> bool:
         return self.all_creators or creator_id in self.creator_ids
@@ -128,8 +147,25 @@ def email_address(text: str) -> str:
 class Credential:
     """How a caller proves who they are: a token's hash, or a user that is already known.
 
-    Exactly one of the two is set. A known user comes from a session, a command or a job.
+    Exactly one of the two is set. A known user comes from a session, a command or a job. A token
+    must have the scope `needs`.
     """
 
     token_hash: bytes | None = None
     user_id: UUID | None = None
+    needs: TokenScope | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """One token as people see it; the token itself is not kept. `scopes` None is all of them."""
+
+    id: UUID
+    user_id: UUID
+    owner: str
+    name: str
+    scopes: frozenset[TokenScope] | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None

@@ -5,10 +5,13 @@ from enum import StrEnum
 
 
 class FindingTier(StrEnum):
-    """`BLOCK` stops the text; `REVIEW` sends it to a person."""
+    """`BLOCK` stops the text; `REVIEW` sends it to a person. `NOTE` says what a fan wants to know,
+    in which there is no harm: it changes neither verdict nor score.
+    """
 
     BLOCK = "block"
     REVIEW = "review"
+    NOTE = "note"
 
 
 class Verdict(StrEnum):
@@ -74,12 +77,15 @@ class SafetyReport:
 
 
 def report_of(findings: tuple[Finding, ...]) -> SafetyReport:
-    """The verdict is the worst tier; the score is 1 minus the surest finding's score."""
-    if any(finding.tier is FindingTier.BLOCK for finding in findings):
+    """The verdict is the worst tier; the score is 1 minus the surest finding's score. Notes count
+    for neither.
+    """
+    harmful = [finding for finding in findings if finding.tier is not FindingTier.NOTE]
+    if any(finding.tier is FindingTier.BLOCK for finding in harmful):
         verdict = Verdict.BLOCK
-    elif findings:
+    elif harmful:
         verdict = Verdict.REVIEW
     else:
         verdict = Verdict.ALLOW
-    surest = max((finding.score for finding in findings), default=0.0)
+    surest = max((finding.score for finding in harmful), default=0.0)
     return SafetyReport(verdict, round(1.0 - surest, 4), findings)

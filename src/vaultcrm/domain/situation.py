@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from vaultcrm.domain.content_rules import NO_RULES, OwnRules
 from vaultcrm.domain.conversation import Conversation, Message
 from vaultcrm.domain.drafting import Phrase
 from vaultcrm.domain.people import Creator, Fan
@@ -40,6 +41,7 @@ class Situation:
     revision: int = 0
     repertoire: tuple[Phrase, ...] = ()
     account_automates: bool | None = None
+    own_rules: OwnRules = NO_RULES
 
     @property
     def last_message_id(self) -> UUID | None:

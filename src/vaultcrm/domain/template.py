@@ -208,15 +208,18 @@ def _days(since: datetime | None, now: datetime) -> str:
 # ---- what is stored
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateStats:
-    """How a template did. `uses` counts by day (UTC) of the last 30; the rest counts messages.
+ANSWERED_WITHIN = timedelta(hours=24)
+"""A fan's message so soon after a message of ours counts as an answer to it."""
 
-    `sent` is how many messages made from it were delivered and had time to be answered: while it
-    is 0 there is nothing to tell of replies, purchases and revenue.
+
+@dataclass(frozen=True, slots=True)
+class TemplateOutcomes:
+    """What came of the messages of the last 30 days that a template was used for.
+
+    `sent` is how many of them were delivered and either have an outcome or had a day to be
+    answered: while it is 0 there is nothing to tell.
     """
 
-    uses: Mapping[date, int] = field(default_factory=dict)
     sent: int = 0
     replied: int = 0
     bought: int = 0
@@ -232,6 +235,34 @@ class TemplateStats:
         """Share of those sent that were bought; None while none was sent."""
         return self.bought / self.sent if self.sent else None
 
+    def __add__(self, other: "TemplateOutcomes") -> "TemplateOutcomes":
+        return TemplateOutcomes(
+            self.sent + other.sent,
+            self.replied + other.replied,
+            self.bought + other.bought,
+            (*self.revenue, *other.revenue),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """`{"sent": 40, "replied": 22, "bought": 3, "revenueMinor": {"USD": 7500}}`."""
+        revenue = {money.currency: money.minor for money in self.revenue}
+        return {
+            "sent": self.sent,
+            "replied": self.replied,
+            "bought": self.bought,
+            "revenueMinor": revenue,
+        }
+
+
+NO_OUTCOMES = TemplateOutcomes()
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateStats:
+    """How often a template was filled in, by day (UTC) of the last 30."""
+
+    uses: Mapping[date, int] = field(default_factory=dict)
+
     def by_day(self, today: date) -> tuple[int, ...]:
         """Uses of the last 30 days, the oldest first, today's last."""
         days = (today - timedelta(days=back) for back in reversed(range(DAYS_OF_USES)))
@@ -239,20 +270,9 @@ class TemplateStats:
 
 
 def read_stats(stored: Mapping[str, Any]) -> TemplateStats:
-    """The statistics out of `performance_stats`.
-
-    `{"usesByDay": {"2026-11-20": 3}, "sent": 40, "replied": 22, "bought": 3,
-    "revenueMinor": {"USD": 7500}}`, each of which may be left out.
-    """
+    """The statistics out of `performance_stats`: `{"usesByDay": {"2026-11-20": 3}}`, or `{}`."""
     return TemplateStats(
-        uses={date.fromisoformat(day): n for day, n in stored.get("usesByDay", {}).items()},
-        sent=stored.get("sent", 0),
-        replied=stored.get("replied", 0),
-        bought=stored.get("bought", 0),
-        revenue=tuple(
-            Money(minor, currency)
-            for currency, minor in sorted(stored.get("revenueMinor", {}).items())
-        ),
+        uses={date.fromisoformat(day): n for day, n in stored.get("usesByDay", {}).items()}
     )
 
 

@@ -8,5 +8,6 @@
 | `safety`      | a text → findings and a verdict                                 |
 | `generation`  | candidates and verdicts → the chosen draft and its confidence   |
 | `approval`    | draft, fan, flags → send, queue or reject, and how urgent       |
+| `guidance`    | care for a fan → what a chatter is told, and helplines          |
 | `delivery`    | a decision → a message bound to exactly what was decided        |
 """

@@ -10,6 +10,8 @@
 |------------------------|---------------------------------------------------------------------|
 | `receive_message`      | keep the raw event, deduplicate, store, mark older drafts stale     |
 | `generate_message`     | open (caller, flags, limits, context), prompt, draft, filter, decide|
+| `judge_draft`          | where there is doubt or much at stake: what the draft means         |
+| `repair_draft`         | what was stopped is drafted once more, with what was found in it    |
 | `decide_approval`      | decide once, feedback, hand to delivery                             |
 | `deliver_message`      | mark, check against what was decided, send once, receipt            |
 | `record_outcome`       | attach what a message did to the generation that caused it          |

@@ -7,6 +7,7 @@ from uuid import UUID
 from vaultcrm.adapters.llm.catalog import table_date
 from vaultcrm.adapters.llm.retrieval import MODEL as RETRIEVAL
 from vaultcrm.controls.auth import require_role
+from vaultcrm.db.jobs import EVENTS_QUEUE, MAIL_ALERT
 from vaultcrm.db.pending import Connection, Record
 from vaultcrm.db.queries import alerts, audit
 from vaultcrm.domain.alerts import (
@@ -41,7 +42,7 @@ async def raise_alert(
     *,
     subject: str = INSTALLATION,
 ) -> None:
-    """Open an alert and tell other systems of it, in the transaction of what it tells of.
+    """Open an alert and tell other systems and people of it, in the transaction of what it tells.
 
     While one of this kind and subject is open nothing happens.
     """
@@ -52,6 +53,10 @@ async def raise_alert(
     if alert_id is not None:
         event = alert_raised(alert_id, kind, severity, subject, message, now)
         await announce(parts, connection, event)
+        if parts.mailer is not None:
+            await parts.jobs.defer(
+                connection, MAIL_ALERT, queue=EVENTS_QUEUE, alert_id=str(alert_id)
+            )
 
 
 async def alert_to_unknown_model(

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from vaultcrm.db.queries import situations
-from vaultcrm.domain.conversation import Mode, Sender
+from vaultcrm.domain.conversation import Author, Mode, Sender
 from vaultcrm.domain.errors import AiDisabled
 from vaultcrm.domain.generation import GenerationRecord, GenerationType
 from vaultcrm.domain.people import SYSTEM_USER_ID, Credential
@@ -50,4 +50,6 @@ async def answer_fan(
 
 
 def _fan_waits(situation: Situation) -> bool:
-    return bool(situation.messages) and situation.messages[-1].sender is Sender.FAN
+    """Whether the fan said the last word. That they were told about AI answers nothing else."""
+    said = [one for one in situation.messages if one.author is not Author.DISCLOSURE]
+    return bool(said) and said[-1].sender is Sender.FAN

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import audit, feedback, generations, outbox
+from vaultcrm.db.queries.outbox import Departure
 from vaultcrm.domain.approval import DecisionAction, RejectReason
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Author
@@ -24,9 +25,11 @@ from vaultcrm.domain.people import Caller
 from vaultcrm.pipeline.approval.edits import edit_distance
 from vaultcrm.pipeline.delivery import Recipe, outbox_item
 from vaultcrm.workflows.announce import announce
+from vaultcrm.workflows.disclose import Telling, hold_still, put_before, telling_before
 from vaultcrm.workflows.find_draft import find_generation, too_late
 from vaultcrm.workflows.leaving import Leaving, check_leaving, hand_over, leaves_at
 from vaultcrm.workflows.parts import Parts, Receipt
+from vaultcrm.workflows.spending_care import begin_offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +71,17 @@ async def decide_approval(
     """Approve, modify or reject a waiting draft and return it as it is then.
 
     Raises NotFound, InvalidInput (nothing to send, a text that the filter blocks, a price that the
-    channel does not take or that this fan must not be asked) or Conflict, which says who decided
-    what and when.
+    channel does not take, that this fan must not be asked, or that would pass a cap on their
+    spending) or Conflict, which says who decided what and when.
     """
     now = parts.now()
     async with parts.pool.connection() as connection:
         record = await find_generation(connection, caller, request.generation_id)
         sent = await outbox.departure(connection, record.creator_id, record.conversation_id)
         departure = await sent.answer()
-    if departure is None:
-        raise NotFound("conversation")
+        if departure is None:
+            raise NotFound("conversation")
+        telling = await _telling(parts, connection, request, departure, record, now)
     if record.status is not GenerationStatus.QUEUED:
         raise await too_late(parts, record)
     outcome = _outcome(request, record)
@@ -97,7 +101,14 @@ async def decide_approval(
             departure.creator,
             departure.forbidden_words,
         )
+        _check_sells(request, record, departure.recipient)
     async with parts.pipelined_transaction() as connection:
+        offer = (
+            await begin_offer(parts, connection, record.creator_id, record.fan_id, now)
+            if outcome.price is not None
+            else None
+        )
+        await hold_still(connection, telling, record.creator_id, record.conversation_id)
         decided_sent = await generations.decide(
             connection,
             creator_id=record.creator_id,
@@ -111,8 +122,18 @@ async def decide_approval(
         )
         decided = await decided_sent.answer()
         if decided is not None:
+            if offer is not None:
+                await offer.require_free("modifiedPrice")
             decided = await _write_decision(
-                parts, connection, caller, request, outcome, decided, departure.recipient, now
+                parts,
+                connection,
+                caller,
+                request,
+                outcome,
+                decided,
+                departure.recipient,
+                now,
+                telling,
             )
             if departure.decisions_are_heard:
                 event = generation_decided(decided, request.action, caller.user_id, now)
@@ -122,6 +143,22 @@ async def decide_approval(
     if decided is None:
         raise await too_late(parts, record)
     return decided
+
+
+async def _telling(
+    parts: Parts,
+    connection: Connection,
+    request: DecisionRequest,
+    departure: Departure,
+    record: GenerationRecord,
+    now: datetime,
+) -> Telling | None:
+    """What the fan must be told before the draft, if it leaves."""
+    if request.action is DecisionAction.REJECT:
+        return None
+    return await telling_before(
+        parts, connection, departure, record.conversation_id, Author.AI_APPROVED, now
+    )
 
 
 def _outcome(request: DecisionRequest, record: GenerationRecord) -> Outcome:
@@ -157,6 +194,19 @@ def _outcome(request: DecisionRequest, record: GenerationRecord) -> Outcome:
     )
 
 
+def _check_sells(request: DecisionRequest, record: GenerationRecord, recipient: Recipient) -> None:
+    """An offer sells by its words too: as drafted it does not go where selling is stopped."""
+    if recipient.care is None or not record.generation_type.sells:
+        return
+    if request.modified_message in {None, record.message}:
+        raise InvalidInput(
+            FieldProblem(
+                "modifiedMessage",
+                "selling is stopped in this conversation: write another message or reject it",
+            )
+        )
+
+
 def _check_unchanged(request: DecisionRequest, record: GenerationRecord) -> None:
     """A change that comes with `approve` would be lost without a word, so it is refused."""
     if request.modified_message not in {None, record.message}:
@@ -179,6 +229,7 @@ async def _write_decision(
     decided: GenerationRecord,
     recipient: Recipient,
     now: datetime,
+    telling: Telling | None,
 ) -> GenerationRecord:
     """Feedback, audit and, for what leaves, the outbox row with its job."""
     rejected = outcome.feedback_type is FeedbackType.REJECTED
@@ -228,6 +279,7 @@ async def _write_decision(
         author_user_id=caller.user_id,
         seen_message_id=recipient.newest_fan_message_id,
         not_before=leaves_at(parts, recipient, outcome.price, now),
+        template_id=decided.template_id,
     )
-    await hand_over(parts, connection, item, now)
+    await hand_over(parts, connection, await put_before(connection, telling, item, now), now)
     return replace(decided, delivery_status=DeliveryStatus.PENDING, leaves_at=item.not_before)

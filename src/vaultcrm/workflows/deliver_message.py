@@ -5,19 +5,23 @@ attempt finds `sending`: a platform that knows our idempotency key is asked agai
 for any other the message becomes `uncertain` and a person is asked. It is never sent twice. What
 such a platform may have taken without an answer stays `sending` too, until it is asked again.
 
+A message with a disclosure before it (`after_id`) leaves only when the platform has taken that one;
+what has to be held back is held back before the fan is told anything.
+
 A message that must wait keeps its job, which keeps the lock of the conversation: what was decided
 later leaves later.
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from vaultcrm.db.queries import audit, channel_accounts, outbox, threads
+from vaultcrm.db.queries import audit, channel_accounts, outbox, spending, threads
 from vaultcrm.domain.alerts import AlertKind, Severity, channel_subject, creator_subject
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.channels import OutboundMessage, SendErrorKind, SendResult, SendStatus
-from vaultcrm.domain.conversation import Sender
+from vaultcrm.domain.conversation import Author, Sender
 from vaultcrm.domain.errors import InvalidInput, NotFound, SecretUnreadable
 from vaultcrm.domain.events import message_failed, message_sent
 from vaultcrm.domain.generation import DeliveryStatus
@@ -25,6 +29,7 @@ from vaultcrm.domain.outbox import OutboxItem, Recipient
 from vaultcrm.pipeline.delivery import Closing, Hold, closing_of, reason_not_to_send
 from vaultcrm.workflows.alerting import raise_alert
 from vaultcrm.workflows.announce import announce
+from vaultcrm.workflows.disclose import note_told, take_back_before
 from vaultcrm.workflows.find_channel import find_channel
 from vaultcrm.workflows.parts import Parts
 
@@ -56,10 +61,14 @@ async def deliver_message(parts: Parts, creator_id: UUID, item_id: UUID) -> Deli
     taken = await _take(parts, creator_id, item_id)
     if taken is None:
         return None
-    item, recipient, interrupted = taken
+    item, recipient, interrupted, first, is_told = taken
+    if first is not None:
+        return await _deliver_after(parts, item, first)
     if item.status is DeliveryStatus.PENDING or item.not_before > parts.now():
         return _waits(parts, item, recipient)
-    hold = reason_not_to_send(item, recipient)
+    hold = reason_not_to_send(item, recipient) or (None if is_told else Hold.DISCLOSURE_NOT_SENT)
+    if hold is None and recipient is not None and await _cools_off(parts, item, recipient.fan_id):
+        hold = Hold.COOLING_OFF
     if recipient is None or hold in _NEVER or (hold is not None and not interrupted):
         closing = Closing(DeliveryStatus.FAILED, hold.value if hold else None)
         return await _close(parts, item, recipient, closing, _NOT_SENT, alert=hold is Hold.DIFFERS)
@@ -83,6 +92,27 @@ async def deliver_message(parts: Parts, creator_id: UUID, item_id: UUID) -> Deli
     return await _close(parts, item, recipient, closing, result, began=began)
 
 
+async def _cools_off(parts: Parts, item: OutboxItem, fan_id: UUID) -> bool:
+    """Whether it is an offer to a fan who has begun to cool off since it was decided."""
+    if item.price is None:
+        return False
+    now = parts.now()
+    async with parts.pool.connection() as connection:
+        found = await (await spending.of_fan(connection, item.creator_id, fan_id, now)).answer()
+    return found is not None and found.cools_off(now)
+
+
+async def _deliver_after(parts: Parts, item: OutboxItem, first: UUID) -> Delivery | None:
+    """The disclosure that goes before a message, then the message itself.
+
+    Both leave in one job, so that nothing comes between them and neither waits for the other.
+    """
+    told = await deliver_message(parts, item.creator_id, first)
+    if told is not None and told.retry_at is not None:
+        return Delivery(item, told.channel, item.status, told.retry_at)
+    return await deliver_message(parts, item.creator_id, item.id)
+
+
 _NOT_SENT = SendResult(SendStatus.FAILED)
 _NEVER = frozenset({Hold.GONE, Hold.DIFFERS})
 _CARE = frozenset({Hold.SELLING_STOPPED, Hold.AUTOMATION_STOPPED})
@@ -103,13 +133,21 @@ def _waits(parts: Parts, item: OutboxItem, recipient: Recipient | None) -> Deliv
     )
 
 
-async def _take(
-    parts: Parts, creator_id: UUID, item_id: UUID
-) -> tuple[OutboxItem, Recipient | None, bool] | None:
-    """Mark the message as being sent; one whose time has not come or whose channel is paused stays
-    pending.
+class _Taken(NamedTuple):
+    """A message whose turn it is. `interrupted` says whether an earlier attempt broke off, `first`
+    names the disclosure that has to leave before it, `is_told` is False where that one failed.
+    """
 
-    The flag says whether an earlier attempt broke off. None when the message has left or failed.
+    item: OutboxItem
+    recipient: Recipient | None
+    interrupted: bool = False
+    first: UUID | None = None
+    is_told: bool = True
+
+
+async def _take(parts: Parts, creator_id: UUID, item_id: UUID) -> _Taken | None:
+    """Mark the message as being sent; one whose time has not come, whose channel is paused or
+    before which a disclosure leaves stays pending. None when the message has left or failed.
     """
     async with parts.pool.connection() as connection:
         item = await (await outbox.get(connection, creator_id, item_id)).answer()
@@ -118,13 +156,21 @@ async def _take(
         recipient = await (
             await outbox.recipient_of(connection, creator_id, item.conversation_id)
         ).answer()
-        interrupted = item.status is DeliveryStatus.SENDING
-        if interrupted or (recipient is not None and recipient.paused):
-            return item, recipient, interrupted
+        if item.status is DeliveryStatus.SENDING:
+            return _Taken(item, recipient, interrupted=True)
+        if recipient is not None and recipient.paused:
+            return _Taken(item, recipient)
+        is_told = True
+        if item.after_id is not None and item.not_before <= parts.now():
+            first = await (await outbox.get(connection, creator_id, item.after_id)).answer()
+            is_open = first is not None and first.status in _OPEN
+            if is_open and reason_not_to_send(item, recipient) is None:
+                return _Taken(item, recipient, first=item.after_id)
+            is_told = is_open or (first is not None and first.status is DeliveryStatus.SENT)
         marked = await (
             await outbox.mark_sending(connection, creator_id, item_id, parts.now())
         ).answer()
-    return marked or item, recipient, False
+    return _Taken(marked or item, recipient, is_told=is_told)
 
 
 async def _pause(
@@ -222,15 +268,21 @@ async def _close(
                     author=item.author,
                     author_user_id=item.author_user_id,
                     generation_id=item.generation_id,
+                    template_id=item.template_id,
                     external_id=result.message_id or str(item.id),
                     text=item.text,
                     price=item.price,
                     sent_at=sent_at,
                     ours=True,
                 )
-                await threads.note_creator_message(
-                    connection, item.creator_id, item.conversation_id, sent_at
-                )
+                if item.author is Author.DISCLOSURE:
+                    await note_told(connection, item, sent_at, now)
+                else:
+                    await threads.note_creator_message(
+                        connection, item.creator_id, item.conversation_id, sent_at
+                    )
+            if closing.status is DeliveryStatus.FAILED:
+                await take_back_before(connection, item)
             if closing.retry_at is None:
                 await audit.record(connection, _audit_entry(item, closing, now))
                 name = recipient.channel if recipient else ""

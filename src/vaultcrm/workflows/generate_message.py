@@ -3,13 +3,20 @@
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from vaultcrm.adapters.llm.catalog import cost_micro_usd
 from vaultcrm.controls.limits import PROMPT_TOKEN_BUDGET, throttle_seconds
 from vaultcrm.domain.approval import Decision, PolicyDecision
 from vaultcrm.domain.conversation import Care
+from vaultcrm.domain.disclosure import disclosure_due
+from vaultcrm.domain.draft_options import (
+    LONGEST_BEGINNING,
+    LONGEST_HINT,
+    NO_OPTIONS,
+    DraftOptions,
+)
 from vaultcrm.domain.drafting import (
     Draft,
     DraftDelta,
@@ -18,7 +25,7 @@ from vaultcrm.domain.drafting import (
     DraftRequest,
     Prompt,
 )
-from vaultcrm.domain.errors import DrafterUnavailable
+from vaultcrm.domain.errors import DrafterUnavailable, FieldProblem, InvalidInput
 from vaultcrm.domain.generation import (
     GenerationRecord,
     GenerationStatus,
@@ -39,18 +46,22 @@ from vaultcrm.domain.safety import (
     report_of,
 )
 from vaultcrm.domain.situation import Situation
+from vaultcrm.domain.spending import OfferHold
 from vaultcrm.pipeline.approval import ApprovalCase, decide, priority
 from vaultcrm.pipeline.approval.care import care_called_for
 from vaultcrm.pipeline.context import engagement_score, last_fan_text
 from vaultcrm.pipeline.generation import CheckedCandidate, choose, confidence
 from vaultcrm.pipeline.personality import personality_or_default
 from vaultcrm.pipeline.prompting import PROMPT_VERSION, build_prompt
+from vaultcrm.pipeline.safety.judging import JudgingCase
 from vaultcrm.workflows.alerting import NO_MODEL
+from vaultcrm.workflows.drafted import CANDIDATES, Chosen, Drafted
+from vaultcrm.workflows.judge_draft import judge_draft
 from vaultcrm.workflows.open_call import OpenCall, open_call, spending
 from vaultcrm.workflows.parts import Parts, Receipt
+from vaultcrm.workflows.redaction import for_model
+from vaultcrm.workflows.repair_draft import repair_draft
 from vaultcrm.workflows.save_generation import save_generation
-
-CANDIDATES = 2
 
 Watcher = Callable[[str], None]
 """Is told the first candidate's text as far as it is written: not checked yet, perhaps not chosen.
@@ -62,6 +73,7 @@ CLEAN = SafetyReport(Verdict.ALLOW, 1.0)
 class GenerateRequest:
     """What is asked for. `fan_id` may be None where the conversation alone says whose it is.
 
+    `options` are a person's wishes; the content filter has to allow their words.
     `fan_was_read` is False when the checker model should have looked at the fan's message and could
     not; then a person decides.
     """
@@ -72,6 +84,7 @@ class GenerateRequest:
     fan_id: UUID | None = None
     chatter_id: UUID | None = None
     fan_was_read: bool = True
+    options: DraftOptions = NO_OPTIONS
 
 
 async def generate_message(
@@ -97,21 +110,37 @@ async def generate_message(
         conversation_id=request.conversation_id,
         fan_id=request.fan_id,
         chatter_id=request.chatter_id,
+        sells=request.generation_type.sells,
     )
+    generation_id = new_id()
     async with spending(parts, call) as spent:
         voice = personality_or_default(call.situation.personality, request.creator_id)
         care = care_in(parts, call.situation)
-        if request.generation_type.sells and care is not None:
-            draft = NOT_ASKED_FOR
+
+        async def assessed(draft: Draft) -> Drafted:
+            spent.tokens = (spent.tokens or 0) + draft.usage.total
+            return await _assess(parts, call, request, voice, care, generation_id, draft)
+
+        async def draft_by(prompt: Prompt, stopped: tuple[str, ...] = ()) -> Drafted:
+            wishes = request.options
+            return await assessed(
+                await ask_for_draft(
+                    parts, call, request.generation_type, prompt, watcher, wishes, stopped
+                )
+            )
+
+        if call.offer_hold is not None or (request.generation_type.sells and care is not None):
+            drafted = await assessed(NOT_ASKED_FOR)
         else:
-            prompt = prompt_for(parts, call.situation, voice, request.generation_type)
-            draft = await ask_for_draft(parts, call, request.generation_type, prompt, watcher)
-        spent.tokens = draft.usage.total
-        checked = check_candidates(parts, call.situation, voice, draft)
-        chosen = choose_candidate(call.situation, request.generation_type, care, draft, checked)
-        decision = _decide(parts, call, request, chosen, draft, care)
-        record = _describe(parts, call, request, voice, care, draft, chosen, decision)
-        return await save_generation(parts, call, record, receipt, encode)
+            check_options(parts, call.situation, voice, request.options)
+            prompt = prompt_for(
+                parts, call.situation, voice, request.generation_type, request.options
+            )
+            first = await draft_by(prompt)
+            drafted = await repair_draft(parts, call, spent, prompt, first, draft_by)
+        record = _describe(parts, call, request, voice, care, generation_id, drafted)
+        held = replace(call, reservation=spent.held_by(call))
+        return await save_generation(parts, held, record, receipt, encode)
 
 
 NOT_ASKED_FOR = Draft(DraftOutcome.UNUSABLE, (), TokenUsage(), model=NO_MODEL)
@@ -130,23 +159,64 @@ def care_in(parts: Parts, situation: Situation) -> Care | None:
         return situation.conversation.care
     return care_called_for(
         parts.content_filter.check(
-            last_fan_text(situation), Scope.FAN, region=situation.creator.region
+            last_fan_text(situation),
+            Scope.FAN,
+            region=situation.creator.region,
+            own_rules=situation.own_rules,
         )
     )
 
 
+def check_options(
+    parts: Parts, situation: Situation, voice: Personality, options: DraftOptions
+) -> None:
+    """A model is not asked for what the filter would stop in a person's own message.
+
+    Raises InvalidInput naming the option, and how it is too long or what was found in it.
+    """
+    for field, text, longest in (
+        ("hint", options.hint, LONGEST_HINT),
+        ("beginFrom", options.begin_from, LONGEST_BEGINNING),
+    ):
+        if not text:
+            continue
+        if len(text) > longest:
+            raise InvalidInput(
+                FieldProblem(f"options.{field}", f"must have at most {longest:,} characters")
+            )
+        report = parts.content_filter.check(
+            text,
+            Scope.CHATTER,
+            forbidden_words=voice.forbidden_words,
+            region=situation.creator.region,
+            own_rules=situation.own_rules,
+        )
+        if report.verdict is Verdict.BLOCK:
+            raise InvalidInput(
+                *(
+                    FieldProblem(f"options.{field}", f"“{finding.matched}”: {finding.reason}")
+                    for finding in report.findings
+                )
+            )
+
+
 def prompt_for(
-    parts: Parts, situation: Situation, voice: Personality, generation_type: GenerationType
+    parts: Parts,
+    situation: Situation,
+    voice: Personality,
+    generation_type: GenerationType,
+    options: DraftOptions = NO_OPTIONS,
 ) -> Prompt:
     now = parts.now()
     return build_prompt(
-        situation,
+        for_model(situation),
         voice,
         generation_type,
         engagement=engagement_score(situation.activity, now),
         candidates=CANDIDATES,
         token_budget=PROMPT_TOKEN_BUDGET,
         now=now,
+        options=options,
     )
 
 
@@ -156,6 +226,8 @@ async def ask_for_draft(
     generation_type: GenerationType,
     prompt: Prompt,
     watcher: Watcher | None,
+    options: DraftOptions = NO_OPTIONS,
+    stopped: tuple[str, ...] = (),
 ) -> Draft:
     """One call to the model, later when the day's tokens run low."""
     situation = call.situation
@@ -171,6 +243,8 @@ async def ask_for_draft(
         fan_message=last_fan_text(situation),
         fan_name=situation.fan.display_name,
         repertoire=situation.repertoire,
+        options=options,
+        stopped=stopped,
     )
     if watcher is None:
         return await parts.drafter.draft(wanted)
@@ -202,6 +276,7 @@ def check_candidates(
                 Scope.DRAFT,
                 forbidden_words=voice.forbidden_words,
                 region=situation.creator.region,
+                own_rules=situation.own_rules,
             ),
         )
         for candidate in draft.candidates
@@ -220,16 +295,16 @@ NO_SELLING = Finding(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """What became of the candidates. `message` is None where there is nothing to send."""
-
-    message: str | None
-    price: Money | None
-    confidence: int
-    reasoning: str
-    safety: SafetyReport
-    alternatives: tuple[str, ...] = ()
+def stopped_by(care: Care | None, hold: OfferHold | None) -> Finding:
+    """Why an offer is not even drafted: care for the fan first, then a cap on their spending."""
+    if care is not None or hold is None:
+        return NO_SELLING
+    return replace(
+        NO_SELLING,
+        category=Category.PRESSURE,
+        rule=f"spending.{hold.cap.value}",
+        reason=f"{hold.reason[:1].upper()}{hold.reason[1:]}.",
+    )
 
 
 def choose_candidate(
@@ -238,11 +313,15 @@ def choose_candidate(
     care: Care | None,
     draft: Draft,
     checked: tuple[CheckedCandidate, ...],
+    *,
+    stopped_by: Finding = NO_SELLING,
 ) -> Chosen:
-    """The best candidate, how sure we are of it, and the others beside it."""
+    """The best candidate, how sure we are of it, and the others beside it. `stopped_by` says why
+    none was asked for, where none was.
+    """
     if not checked:
         stopped = draft is NOT_ASKED_FOR
-        return Chosen(None, None, 0, "", report_of((NO_SELLING,)) if stopped else CLEAN)
+        return Chosen(None, None, 0, "", report_of((stopped_by,)) if stopped else CLEAN)
     best = choose(checked)
     message = best.candidate.message
     return Chosen(
@@ -254,6 +333,7 @@ def choose_candidate(
         alternatives=tuple(
             [one.candidate.message for one in checked if one.candidate.message != message]
         ),
+        template_id=best.candidate.template_id,
     )
 
 
@@ -270,6 +350,58 @@ def _price(
     return Money(suggested, situation.fan.lifetime_value.currency)
 
 
+async def _assess(
+    parts: Parts,
+    call: OpenCall,
+    request: GenerateRequest,
+    voice: Personality,
+    care: Care | None,
+    generation_id: UUID,
+    draft: Draft,
+) -> Drafted:
+    """What becomes of a draft: checked, chosen from, judged where that is needed, decided on."""
+    situation = call.situation
+    checked = check_candidates(parts, situation, voice, draft)
+    chosen = choose_candidate(
+        situation,
+        request.generation_type,
+        care,
+        draft,
+        checked,
+        stopped_by=stopped_by(care, call.offer_hold),
+    )
+    decision = _decide(parts, call, request, chosen, draft, care)
+    if chosen.message is None:
+        return Drafted(draft, chosen, decision)
+    case = JudgingCase(
+        safety=chosen.safety,
+        price=chosen.price,
+        tier=situation.fan.tier,
+        leaves_by_itself=decision.decision is Decision.AUTO_SEND,
+    )
+    judged = await judge_draft(parts, call, generation_id, chosen.message, case)
+    if judged.answered and judged.safety is chosen.safety:
+        return Drafted(draft, chosen, decision)
+    chosen = _judged_as(chosen, judged.safety, checked, len(situation.messages))
+    decision = _decide(parts, call, request, chosen, draft, care, judge_answered=judged.answered)
+    return Drafted(draft, chosen, decision)
+
+
+def _judged_as(
+    chosen: Chosen,
+    safety: SafetyReport,
+    checked: tuple[CheckedCandidate, ...],
+    known_messages: int,
+) -> Chosen:
+    """What was chosen with the report that a judge has changed, which changes how sure we are."""
+    all_checked = [
+        CheckedCandidate(one.candidate, safety) if one.candidate.message == chosen.message else one
+        for one in checked
+    ]
+    best = next(one for one in all_checked if one.candidate.message == chosen.message)
+    return replace(chosen, safety=safety, confidence=confidence(best, all_checked, known_messages))
+
+
 def _decide(
     parts: Parts,
     call: OpenCall,
@@ -277,6 +409,8 @@ def _decide(
     chosen: Chosen,
     draft: Draft,
     care: Care | None,
+    *,
+    judge_answered: bool = True,
 ) -> PolicyDecision:
     """The approval policy over this draft."""
     situation = call.situation
@@ -292,8 +426,9 @@ def _decide(
         care=care,
         mode=situation.conversation.mode,
         channel_automates=_channel_automates(parts, situation),
-        disclosed=situation.fan.disclosed_at is not None,
+        disclosed=_is_told(parts, situation),
         fan_was_read=request.fan_was_read,
+        judge_answered=judge_answered,
     )
     return decide(case, call.flags)
 
@@ -304,15 +439,15 @@ def _describe(
     request: GenerateRequest,
     voice: Personality,
     care: Care | None,
-    draft: Draft,
-    chosen: Chosen,
-    decision: PolicyDecision,
+    generation_id: UUID,
+    drafted: Drafted,
 ) -> GenerationRecord:
     """The generation as it is saved."""
     situation = call.situation
+    draft, chosen, decision = drafted.draft, drafted.chosen, drafted.decision
     now = parts.now()
     return GenerationRecord(
-        id=new_id(),
+        id=generation_id,
         creator_id=situation.creator.id,
         conversation_id=situation.conversation.id,
         fan_id=situation.fan.id,
@@ -343,7 +478,21 @@ def _describe(
         usage=draft.usage,
         cost_micro_usd=cost_micro_usd(parts.price(draft.model), draft.usage),
         created_at=now,
+        options=request.options,
+        template_id=chosen.template_id,
+        attempts=drafted.attempts,
     )
+
+
+def _is_told(parts: Parts, situation: Situation) -> bool:
+    """Whether the fan knows about AI: was told, not too long ago, and has not asked since."""
+    due = disclosure_due(
+        situation.fan.disclosed_at,
+        situation.conversation.disclosure_asked_at,
+        every_days=parts.settings.ai_disclosure_every_days,
+        now=parts.now(),
+    )
+    return due is None
 
 
 def _channel_automates(parts: Parts, situation: Situation) -> bool:

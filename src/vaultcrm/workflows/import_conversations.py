@@ -17,9 +17,10 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, creators, generations, importing, threads
+from vaultcrm.db.queries import audit, creators, generations, importing, spending, threads
 from vaultcrm.db.queries.importing import Found, ImportedMessage
 from vaultcrm.domain.audit import AuditAction, AuditEntry
+from vaultcrm.domain.content_rules import OwnRules
 from vaultcrm.domain.conversation import Care, Sender
 from vaultcrm.domain.errors import FieldProblem, InvalidInput, NotFound
 from vaultcrm.domain.ids import NIL, new_id
@@ -37,6 +38,7 @@ from vaultcrm.workflows.import_format import (
     check_line,
     is_blank,
 )
+from vaultcrm.workflows.rule_book import RuleBook
 
 MOST_PROBLEMS = 1_000
 """So many bad lines are told of one by one; all are counted."""
@@ -140,6 +142,7 @@ async def import_conversations(
     """
     report = ImportReport()
     creator_ids: dict[str, UUID] = {}
+    book = RuleBook()
     try:
         number = 0
         async for raw in _each(lines):
@@ -151,7 +154,7 @@ async def import_conversations(
             if isinstance(checked, ImportLine):
                 try:
                     done = await _import_line(
-                        pool, checked, creator_ids, content_filter, caller, now
+                        pool, checked, creator_ids, content_filter, book, caller, now
                     )
                     report = report.with_line(done)
                 except InvalidInput as refused:
@@ -182,6 +185,7 @@ async def _import_line(
     line: ImportLine,
     creator_ids: dict[str, UUID],
     content_filter: ContentFilter,
+    book: RuleBook,
     caller: Caller | None,
     now: datetime,
 ) -> ImportReport:
@@ -205,7 +209,8 @@ async def _import_line(
         messages_new, purchases_new = await _add_messages(connection, line, found, current, now)
         care = None
         if messages_new:
-            care = await asyncio.to_thread(_care_in, line, content_filter)
+            own_rules = await book.newest(creator_id, connection)
+            care = await asyncio.to_thread(_care_in, line, content_filter, own_rules)
         if care is not None:
             await threads.note_care(connection, creator_id, found.conversation_id, care, now)
     creator_ids[handle] = creator_id
@@ -321,6 +326,8 @@ async def _add_messages(
         purchases_sent = await importing.note_purchases(
             connection, creator_id, conversation_id, purchased_at
         )
+        if purchased_at:
+            await spending.pay_for_messages(connection, creator_id, conversation_id)
     added = await added_sent.answer()
     if added.messages:
         async with connection.pipeline():
@@ -330,10 +337,10 @@ async def _add_messages(
     return added.messages, await purchases_sent.answer()
 
 
-def _care_in(line: ImportLine, content_filter: ContentFilter) -> Care | None:
+def _care_in(line: ImportLine, content_filter: ContentFilter, own_rules: OwnRules) -> Care | None:
     """Why nothing may be sold to this fan, from all that they have written."""
     found = {
-        care_called_for(content_filter.check(message.text, Scope.FAN))
+        care_called_for(content_filter.check(message.text, Scope.FAN, own_rules=own_rules))
         for message in line.messages
         if message.sender is Sender.FAN
     }

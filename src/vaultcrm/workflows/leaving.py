@@ -59,7 +59,11 @@ async def check_leaving(
         ) from None
     _check_carried(leaving, channel.capabilities)
     report = parts.content_filter.check(
-        leaving.text, Scope.CHATTER, forbidden_words=forbidden_words, region=creator.region
+        leaving.text,
+        Scope.CHATTER,
+        forbidden_words=forbidden_words,
+        region=creator.region,
+        own_rules=await parts.rule_book.of_creator(creator, parts.pool),
     )
     if report.verdict is Verdict.BLOCK:
         raise InvalidInput(

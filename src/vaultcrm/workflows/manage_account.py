@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from vaultcrm.controls.auth import hash_token, new_token
 from vaultcrm.controls.auth.passwords import check_new_password, hash_password
 from vaultcrm.db.queries import audit, passwords, people, sessions
 from vaultcrm.db.queries.passwords import Kept
@@ -10,17 +11,17 @@ from vaultcrm.domain.errors import Conflict, FieldProblem, InvalidInput, NotFoun
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Caller
 from vaultcrm.workflows.parts import Parts
-from vaultcrm.workflows.sign_in import check_password
+from vaultcrm.workflows.sign_in_tries import check_password
 
 
 async def change_password(
     parts: Parts, caller: Caller, session_id: UUID, *, current: str, new: str, again: str
-) -> int:
-    """Set one's password; ends one's other sessions and sign-in links, and says how many sessions.
+) -> str:
+    """Set one's password; ends one's other sessions and sign-in links, and renews one's own.
 
-    `current` counts only where there is a password. Raises InvalidInput (fields `current`,
-    `password`, `again`), LimitExceeded after too many wrong tries, and Conflict when the password
-    was changed elsewhere in the meantime.
+    Returns the secret of the renewed session: the one before is dead. `current` counts only where
+    there is a password. Raises InvalidInput (fields `current`, `password`, `again`), LimitExceeded
+    after too many wrong tries, and Conflict when the password was changed elsewhere meanwhile.
     """
     async with parts.pool.connection() as connection:
         found = await passwords.of_user(connection, caller.user_id)
@@ -42,7 +43,11 @@ async def change_password(
         if not unchanged:
             raise Conflict("Your password was changed elsewhere in the meantime. Reload this page.")
         await people.end_links(connection, caller.user_id, now)
-        ended = await sessions.end_all(connection, caller.user_id, keep=session_id)
+        secret = new_token()
+        renewed = await sessions.rotate(connection, session_id, hash_token(secret))
+        if renewed is None:
+            raise Unauthenticated("This session has ended. Sign in again.")
+        ended = await sessions.end_all(connection, caller.user_id, keep=renewed)
         await audit.record(
             connection,
             AuditEntry(
@@ -55,7 +60,7 @@ async def change_password(
                 details={"sessions_ended": ended},
             ),
         )
-    return ended
+    return secret
 
 
 async def end_own_session(parts: Parts, caller: Caller, session_id: UUID) -> None:

@@ -1,19 +1,21 @@
 """Users, their tokens and their sign-in links."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from urllib.parse import quote
 from uuid import UUID
 
-from vaultcrm.controls.auth import hash_token, new_token, sign_in_token
+from vaultcrm.controls.auth import sign_in_token
 from vaultcrm.controls.secrets import installation_key
 from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import access, audit, creators
 from vaultcrm.domain.audit import AuditAction, AuditEntry
-from vaultcrm.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
+from vaultcrm.domain.errors import FieldProblem, InvalidInput, NotFound
 from vaultcrm.domain.ids import NIL
-from vaultcrm.domain.people import Role
+from vaultcrm.domain.people import Role, TokenScope
 from vaultcrm.settings import Settings
 from vaultcrm.workflows.manage_team import add_person
+from vaultcrm.workflows.manage_tokens import NewToken, add_program_token, keep_token
 from vaultcrm.workflows.parts import Pool
 
 SIGN_IN_LINK_LIFETIME = timedelta(days=1)
@@ -75,51 +77,46 @@ async def _creator_id(connection: Connection, handle: str) -> UUID:
     return creator.id
 
 
-async def add_token_for_user(pool: Pool, email: str, now: datetime) -> str:
-    """A new token that acts as a person; raises NotFound."""
+async def add_token_for_user(
+    pool: Pool,
+    email: str,
+    now: datetime,
+    *,
+    scopes: Iterable[TokenScope] | None = None,
+    expires_at: datetime | None = None,
+) -> str:
+    """A new token that acts as a person, with all scopes or some; raises NotFound."""
     async with pool.connection() as connection, connection.transaction():
         user_id = await access.user_by_email(connection, email)
         if user_id is None:
             raise NotFound("user")
-        return await _add_token(connection, user_id, email, now)
+        made = NewToken(email, scopes, expires_at)
+        return await keep_token(connection, None, user_id, made, now)
 
 
-async def add_token_for_service(pool: Pool, name: str, now: datetime) -> str:
+async def add_token_for_service(
+    pool: Pool,
+    name: str,
+    now: datetime,
+    *,
+    scopes: Iterable[TokenScope] | None = None,
+    expires_at: datetime | None = None,
+) -> str:
     """A new token for a program, which may act for all creators and on behalf of any chatter."""
-    async with pool.connection() as connection, connection.transaction():
-        user_id = await access.service_by_name(connection, name)
-        if user_id is None:
-            user_id = await access.add_user(
-                connection, email=None, name=name, role=Role.SERVICE, all_creators=True, now=now
-            )
-        if user_id is None:
-            raise Conflict("Another command is adding this service right now. Try again.")
-        return await _add_token(connection, user_id, name, now)
+    return await add_program_token(pool, None, name, NewToken(name, scopes, expires_at), now)
 
 
-async def _add_token(connection: Connection, user_id: UUID, name: str, now: datetime) -> str:
-    token = new_token()
-    await access.add_token(connection, hash_token(token), user_id, name, now)
-    await audit.record(
-        connection,
-        AuditEntry(
-            creator_id=NIL,
-            actor_id=None,
-            action=AuditAction.TOKEN_CREATED,
-            subject_type="user",
-            subject_id=str(user_id),
-            at=now,
-        ),
-    )
-    return token
+async def sign_in_link(
+    pool: Pool, settings: Settings, email: str, now: datetime, *, repeats: bool = False
+) -> str:
+    """The address that signs a person in, once within a day; raises NotFound.
 
-
-async def sign_in_link(pool: Pool, settings: Settings, email: str, now: datetime) -> str:
-    """The address that signs a person in for a day; raises NotFound."""
+    One that `repeats` works as often as it is opened: for data that is made up.
+    """
     async with pool.connection() as connection:
         user_id = await access.user_by_email(connection, email)
     if user_id is None:
         raise NotFound("user")
     key = installation_key(settings.vaultcrm_home, settings.vaultcrm_secret_key)
-    token = sign_in_token(user_id, key, now, SIGN_IN_LINK_LIFETIME)
+    token = sign_in_token(user_id, key, now, SIGN_IN_LINK_LIFETIME, repeats=repeats)
     return f"{settings.vaultcrm_base_url.rstrip('/')}/sign-in?token={quote(token)}"

@@ -13,7 +13,15 @@ from uuid import UUID
 from vaultcrm.controls.auth import require_role
 from vaultcrm.controls.auth.passwords import check_new_password, hash_password
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import access, audit, passwords, people, sessions
+from vaultcrm.db.queries import (
+    access,
+    audit,
+    doorways,
+    passwords,
+    people,
+    second_factors,
+    sessions,
+)
 from vaultcrm.db.queries.people import Standing
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import Conflict, FieldProblem, Forbidden, InvalidInput, NotFound
@@ -163,6 +171,35 @@ async def remove_password(pool: Pool, actor: Caller | None, user_id: UUID, now: 
         if await passwords.remove(connection, user_id):
             details = {"sessions_ended": await sessions.end_all(connection, user_id)}
             await _record(connection, AuditAction.PASSWORD_REMOVED, actor, user_id, now, details)
+
+
+async def remove_second_factor(
+    pool: Pool, actor: Caller | None, user_id: UUID, now: datetime
+) -> None:
+    """Take a lost second factor and its recovery codes away; ends sessions and sign-in links.
+
+    Raises NotFound, and Conflict for oneself: one's own is given up with a code.
+    """
+    _require_other(actor, user_id)
+    async with pool.connection() as connection, connection.transaction():
+        await _hold(connection, actor, user_id)
+        if await second_factors.remove(connection, user_id):
+            await people.end_links(connection, user_id, now)
+            details = {"sessions_ended": await sessions.end_all(connection, user_id)}
+            await _record(
+                connection, AuditAction.SECOND_FACTOR_REMOVED, actor, user_id, now, details
+            )
+
+
+async def remove_identity(pool: Pool, actor: Caller | None, user_id: UUID, now: datetime) -> None:
+    """Untie a person from the OpenID Connect identity that they came with; raises NotFound.
+
+    The next token with their verified e-mail ties them anew.
+    """
+    async with pool.connection() as connection, connection.transaction():
+        await _hold(connection, actor, user_id)
+        if await doorways.unbind(connection, user_id):
+            await _record(connection, AuditAction.IDENTITY_REMOVED, actor, user_id, now)
 
 
 async def set_password(pool: Pool, email: str, password: str, now: datetime) -> None:

@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from vaultcrm.controls.auth import acting_chatter, require_creator
+from vaultcrm.controls.auth import acting_chatter, require_creator, require_scope
 from vaultcrm.controls.flags import Overrides, effective_flags
 from vaultcrm.controls.limits import require_reserved, reservation_for
 from vaultcrm.db.queries import limits, opening, situations
+from vaultcrm.db.queries import spending as fan_spending
 from vaultcrm.db.queries.opening import Opening
 from vaultcrm.domain.conversation import Mode
 from vaultcrm.domain.drafting import Phrase
@@ -21,6 +22,8 @@ from vaultcrm.domain.flags import Flags
 from vaultcrm.domain.limits import REQUESTS_PER_HOUR, TOKENS_PER_DAY, Reservation
 from vaultcrm.domain.people import SYSTEM_USER_ID, Credential, Role
 from vaultcrm.domain.situation import Situation
+from vaultcrm.domain.spending import OfferHold
+from vaultcrm.pipeline.approval.spending import hold_on_offers
 from vaultcrm.workflows.parts import Parts
 
 
@@ -39,6 +42,8 @@ class OpenCall:
     situation: Situation
     heard: bool = False
     """Whether another system wants to be told when the draft waits."""
+    offer_hold: OfferHold | None = None
+    """Why the fan gets no offers now; looked up only for a call that is to make one."""
 
 
 async def open_call(
@@ -49,6 +54,7 @@ async def open_call(
     conversation_id: UUID,
     fan_id: UUID | None,
     chatter_id: UUID | None,
+    sells: bool = False,
 ) -> OpenCall:
     """Let a call in, or raise Unauthenticated, Forbidden, NotFound, AiDisabled, LimitExceeded."""
     now = parts.now()
@@ -79,18 +85,38 @@ async def open_call(
                 if parts.drafter.reads_repertoire
                 else None
             )
+            spending_sent = (
+                await fan_spending.of_conversation(connection, creator_id, conversation_id, now)
+                if sells
+                else None
+            )
         opened = await opening_sent.answer()
         situation = await situation_sent.answer()
         if repertoire_sent is not None:
             repertoire = await repertoire_sent.answer()
+        spent = None if spending_sent is None else await spending_sent.answer()
     if opened is None:
         raise Unauthenticated("This token is unknown, expired or revoked. Make a new one.")
     try:
-        return _admit(parts, opened, situation, repertoire, reservation, creator_id, chatter_id)
+        require_scope(opened.caller, credential.needs)
+        call = _admit(parts, opened, situation, repertoire, reservation, creator_id, chatter_id)
+        call = await _with_own_rules(parts, call)
+        if spent is None:
+            return call
+        return replace(call, offer_hold=hold_on_offers(spent, call.flags, now))
     except BaseException:
         counted_for = _counted_for(opened, creator_id, chatter_id)
         await _give_back(parts, reservation, counted_for, opened.used)
         raise
+
+
+async def _with_own_rules(parts: Parts, call: OpenCall) -> OpenCall:
+    """The call with the creator's own content rules, read only if this process lacks them."""
+    situation = call.situation
+    own_rules = await parts.rule_book.of_creator(situation.creator, parts.pool)
+    if own_rules is situation.own_rules:
+        return call
+    return replace(call, situation=replace(situation, own_rules=own_rules))
 
 
 def _admit(
@@ -145,9 +171,16 @@ def _counted_for(opened: Opening, creator_id: UUID, chatter_id: UUID | None) -> 
 
 @dataclass(slots=True)
 class Spent:
-    """Tokens that the model has used; None until it has answered."""
+    """Tokens that the model has used; None until it has answered. `reserved_more` are those that
+    were reserved for a second attempt.
+    """
 
     tokens: int | None = None
+    reserved_more: int = 0
+
+    def held_by(self, call: OpenCall) -> Reservation:
+        """All that the call holds by now."""
+        return replace(call.reservation, tokens=call.reservation.tokens + self.reserved_more)
 
 
 @asynccontextmanager
@@ -164,7 +197,7 @@ async def spending(parts: Parts, call: OpenCall) -> AsyncIterator[Spent]:
             await _give_back(parts, call.reservation, call.counted_for, limits_held)
         else:
             async with parts.pool.connection() as connection:
-                await limits.settle(connection, call.reservation, spent.tokens)
+                await limits.settle(connection, spent.held_by(call), spent.tokens)
         raise
 
 

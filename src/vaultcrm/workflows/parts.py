@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -10,14 +10,21 @@ from psycopg_pool import AsyncConnectionPool
 
 from vaultcrm.adapters.channels.accounts import ChannelBook
 from vaultcrm.adapters.llm.catalog import ModelCard
+from vaultcrm.controls.monitoring.observed import Observed
 from vaultcrm.db.jobs import JobQueue
 from vaultcrm.db.pending import Connection, run
 from vaultcrm.db.queries import idempotency
 from vaultcrm.domain.drafting import Drafter
 from vaultcrm.domain.errors import Conflict
 from vaultcrm.domain.events import EventSender
+from vaultcrm.domain.identity import IdentityVerifier
+from vaultcrm.domain.judging import Judge
+from vaultcrm.domain.mail import Mailer
 from vaultcrm.pipeline.safety.filter import ContentFilter
 from vaultcrm.settings import Settings
+from vaultcrm.workflows.known_identities import KnownIdentities
+from vaultcrm.workflows.rule_book import RuleBook
+from vaultcrm.workflows.token_uses import TokenUses
 
 Pool = AsyncConnectionPool[Connection]
 
@@ -30,12 +37,21 @@ class Parts:
     database_url: str
     pool: Pool
     drafter: Drafter
+    judge: Judge
     price: Callable[[str], ModelCard]
     content_filter: ContentFilter
     channels: ChannelBook
     event_sender: EventSender
     jobs: JobQueue
     now: Callable[[], datetime]
+    rule_book: RuleBook = field(default_factory=RuleBook)
+    observed: Observed = field(default_factory=Observed)
+    mailer: Mailer | None = None
+    """None where no mail server is set up."""
+    identities: IdentityVerifier | None = None
+    """None where no OpenID Connect issuer is set up."""
+    known_identities: KnownIdentities = field(default_factory=KnownIdentities)
+    token_uses: TokenUses = field(default_factory=TokenUses)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

@@ -89,6 +89,7 @@ async def preview_template(
             Scope.CHATTER,
             forbidden_words=() if voice is None else voice.forbidden_words,
             region=creator.region,
+            own_rules=await parts.rule_book.of_creator(creator, connection),
         ),
         price=None
         if price_minor is None

@@ -18,7 +18,9 @@ from vaultcrm.domain.limits import Reservation
 from vaultcrm.domain.situation import Situation
 from vaultcrm.pipeline.context import last_fan_text
 from vaultcrm.workflows.alerting import alert_to_unknown_model
+from vaultcrm.workflows.care_state import begins, care_begins
 from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.redaction import for_model
 
 MOST_CHARACTERS = 2_000
 
@@ -39,10 +41,11 @@ async def read_message(parts: Parts, situation: Situation) -> bool:
             raise AiDisabled("AI is switched off.")
         let_in = await limits.reserve_tokens(connection, reservation, in_force.max_tokens_per_day)
     require_tokens(let_in, reservation, per_day=in_force.max_tokens_per_day, now=now)
-    earlier = tuple(message.text for message in situation.messages)
+    shown = for_model(situation)
+    earlier = tuple(message.text for message in shown.messages)
     try:
         analysis = await parts.drafter.analyze_message(
-            last_fan_text(situation)[-MOST_CHARACTERS:], earlier
+            last_fan_text(shown)[-MOST_CHARACTERS:], earlier
         )
     except BaseException as error:
         async with parts.pool.connection() as connection:
@@ -95,7 +98,8 @@ async def _keep(
         if care is None:
             return
         await threads.note_care(connection, creator_id, conversation.id, care, now)
-        if conversation.care is None:
+        if begins(conversation.care, care):
+            await care_begins(parts, connection, creator_id, conversation.id, care, now)
             await audit.record(
                 connection,
                 AuditEntry(

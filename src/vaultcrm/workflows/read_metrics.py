@@ -4,9 +4,20 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import metrics
+from vaultcrm.db.queries import metrics, rollups
 from vaultcrm.domain.errors import FieldProblem, InvalidInput
-from vaultcrm.domain.metrics import Course, Metrics, Period
+from vaultcrm.domain.metrics import (
+    Course,
+    Metrics,
+    Period,
+    decision_seconds,
+    delivery_counts,
+    generation_counts,
+    message_tallies,
+    model_usage,
+    outcome_counts,
+)
+from vaultcrm.domain.rollups import Piece, pieces_of
 
 USUAL_PERIOD = timedelta(hours=24)
 LONGEST_PERIOD = timedelta(days=92)
@@ -32,18 +43,20 @@ def period_asked_for(start: datetime | None, end: datetime | None, now: datetime
 
 
 async def read_metrics(connection: Connection, creator_ids: list[UUID], period: Period) -> Metrics:
-    """All counts over some creators, in one round trip."""
+    """All counts over some creators."""
+    pieces = await _pieces(connection, creator_ids, period)
+    asked = (connection, pieces, period.start, period.end)
     async with connection.pipeline():
-        generations = await metrics.generation_counts(connection, creator_ids, period)
-        outcomes = await metrics.outcome_counts(connection, creator_ids, period)
-        usage = await metrics.model_usage(connection, creator_ids, period)
-        deliveries = await metrics.delivery_counts(connection, creator_ids, period)
+        drafts = await metrics.draft_tallies(*asked)
+        decisions = await metrics.decision_tallies(*asked)
+        usage = await metrics.usage_tallies(*asked)
+        deliveries = await metrics.delivery_tallies(*asked)
     return Metrics(
         period=period,
-        generations=await generations.answer(),
-        outcomes=await outcomes.answer(),
-        usage=await usage.answer(),
-        deliveries=await deliveries.answer(),
+        generations=generation_counts(await drafts.answer()),
+        outcomes=outcome_counts(await decisions.answer()),
+        usage=model_usage(await usage.answer()),
+        deliveries=delivery_counts(await deliveries.answer()),
     )
 
 
@@ -55,25 +68,51 @@ async def read_course(
     hourly_from: datetime,
     escalation_steps: int,
 ) -> Course:
-    """How a period went for some creators, day by day in UTC, in one round trip.
+    """How a period went for some creators, day by day in UTC.
 
     The period begins at midnight UTC. From `hourly_from` on, a midnight too, it goes hour by hour.
     `escalation_steps` is how often a waiting draft becomes more urgent.
     """
+    pieces = await _pieces(connection, creator_ids, period, hourly_from)
+    asked = (connection, pieces, period.start, hourly_from)
     async with connection.pipeline():
-        drafts = await metrics.draft_tallies(connection, creator_ids, period, hourly_from)
-        decisions = await metrics.decision_tallies(connection, creator_ids, period, hourly_from)
-        usage = await metrics.usage_tallies(connection, creator_ids, period, hourly_from)
-        messages = await metrics.message_tallies(connection, creator_ids, period, hourly_from)
-        seconds = await metrics.decision_seconds(connection, creator_ids, period)
+        drafts = await metrics.draft_tallies(*asked)
+        decisions = await metrics.decision_tallies(*asked)
+        usage = await metrics.usage_tallies(*asked)
+        deliveries = await metrics.delivery_tallies(*asked)
+        waits = await metrics.wait_tallies(*asked)
         oldest = await metrics.oldest_waiting(connection, creator_ids, steps=escalation_steps)
     oldest_waiting, waiting = await oldest.answer()
+    waited = await waits.answer()
     return Course(
         drafts=await drafts.answer(),
         decisions=await decisions.answer(),
         usage=await usage.answer(),
-        messages=await messages.answer(),
-        decision_seconds=await seconds.answer(),
+        messages=message_tallies(await deliveries.answer(), waited),
+        decision_seconds=decision_seconds(waited),
         waiting=waiting,
         oldest_waiting=oldest_waiting,
     )
+
+
+async def _pieces(
+    connection: Connection,
+    creator_ids: list[UUID],
+    period: Period,
+    hourly_from: datetime | None = None,
+) -> list[Piece]:
+    """Where each part of the period is read. What is rolled up meanwhile stays where it was too, so
+    that nothing is counted twice or left out.
+    """
+    rolled = await rollups.states(connection, creator_ids)
+    return [
+        piece
+        for creator_id in creator_ids
+        for piece in pieces_of(
+            creator_id,
+            period.start,
+            period.end,
+            rolled.get(creator_id),
+            hourly_from=hourly_from,
+        )
+    ]

@@ -13,10 +13,16 @@ from vaultcrm.domain.channels import EventKind, InboundEvent
 from vaultcrm.domain.conversation import Author, Mode, Sender
 from vaultcrm.domain.errors import InvalidInput, NotFound
 from vaultcrm.domain.generation import GenerationType
+from vaultcrm.domain.ids import new_id
 from vaultcrm.domain.safety import Scope
+from vaultcrm.domain.spending import PaymentKind
 from vaultcrm.pipeline.approval.care import care_called_for
+from vaultcrm.pipeline.disclosure import asks_if_ai
+from vaultcrm.workflows.care_state import begins, care_begins
+from vaultcrm.workflows.disclose import fan_asks
 from vaultcrm.workflows.find_channel import find_channel
 from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.spending_care import note_payment
 
 
 async def accept_webhook(
@@ -100,20 +106,35 @@ async def receive_event(
         case EventKind.PURCHASE:
             return await _receive_purchase(parts, connection, creator_id, thread, event)
         case EventKind.TIP:
-            await _add_value(connection, creator_id, thread, event)
+            await _add_value(parts, connection, creator_id, thread, event)
             await ask_for_draft(parts, connection, creator_id, thread, GenerationType.THANK_YOU)
         case EventKind.FOLLOW | EventKind.SUBSCRIPTION:
-            await _add_value(connection, creator_id, thread, event)
+            await _add_value(parts, connection, creator_id, thread, event)
             if thread.is_new:
                 await ask_for_draft(parts, connection, creator_id, thread, GenerationType.WELCOME)
     return None
 
 
 async def _add_value(
-    connection: Connection, creator_id: UUID, thread: Thread, event: InboundEvent
+    parts: Parts, connection: Connection, creator_id: UUID, thread: Thread, event: InboundEvent
 ) -> None:
-    if event.amount is not None:
-        await threads.add_value(connection, creator_id, thread.fan_id, event.amount)
+    """What a fan paid for something that is no message of ours."""
+    if event.amount is None:
+        return
+    await threads.add_value(connection, creator_id, thread.fan_id, event.amount)
+    await note_payment(
+        parts,
+        connection,
+        creator_id=creator_id,
+        fan_id=thread.fan_id,
+        payment_id=new_id(),
+        kind=_PAYMENTS.get(event.kind, PaymentKind.SUBSCRIPTION),
+        amount=event.amount,
+        paid_at=event.occurred_at,
+    )
+
+
+_PAYMENTS = {EventKind.PURCHASE: PaymentKind.PURCHASE, EventKind.TIP: PaymentKind.TIP}
 
 
 async def store_message(
@@ -214,12 +235,17 @@ async def _note_fan_message(
 ) -> None:
     """The fan waits from now on, and what they wrote may call for care."""
     now = parts.now()
-    care = care_called_for(parts.content_filter.check(text, Scope.FAN))
+    own_rules = await parts.rule_book.newest(creator_id, connection)
+    report = parts.content_filter.check(text, Scope.FAN, own_rules=own_rules)
+    care = care_called_for(report)
     await threads.note_fan_message(
         connection, creator_id, thread.conversation_id, sent_at=sent_at, care=care, now=now
     )
-    if care is None or thread.care is not None:
+    if asks_if_ai(report):
+        await fan_asks(parts, connection, creator_id, thread.conversation_id)
+    if care is None or not begins(thread.care, care):
         return
+    await care_begins(parts, connection, creator_id, thread.conversation_id, care, now)
     await audit.record(
         connection,
         AuditEntry(
@@ -239,12 +265,22 @@ async def _receive_purchase(
 ) -> str | None:
     if not event.message_ref:
         # Something that is no message, such as a post.
-        await _add_value(connection, creator_id, thread, event)
+        await _add_value(parts, connection, creator_id, thread, event)
         return None
     bought = await threads.note_purchase(connection, creator_id, thread, event)
     if bought is None:
         return f"the message {event.message_ref} is not known here, or was bought before"
-    generation_id, amount = bought
+    message_id, generation_id, amount = bought
+    await note_payment(
+        parts,
+        connection,
+        creator_id=creator_id,
+        fan_id=thread.fan_id,
+        payment_id=message_id,
+        kind=PaymentKind.PURCHASE,
+        amount=amount,
+        paid_at=event.occurred_at,
+    )
     if generation_id is None:
         return None
     await feedback.add_performance(

@@ -10,13 +10,15 @@ from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import alerts, audit, outbox, threads
 from vaultcrm.domain.alerts import AlertKind, creator_subject
 from vaultcrm.domain.audit import AuditAction, AuditEntry
-from vaultcrm.domain.conversation import Sender
-from vaultcrm.domain.errors import Conflict, NotFound
+from vaultcrm.domain.conversation import Author, Sender
+from vaultcrm.domain.errors import Conflict, InvalidInput, NotFound
 from vaultcrm.domain.generation import DeliveryStatus
 from vaultcrm.domain.outbox import OutboxItem
 from vaultcrm.domain.people import Caller
+from vaultcrm.workflows.disclose import note_told
 from vaultcrm.workflows.leaving import defer_delivery
 from vaultcrm.workflows.parts import Parts, Receipt
+from vaultcrm.workflows.spending_care import begin_offer
 
 CLOCKS_APART = timedelta(minutes=5)
 """How much a platform's clock may be behind ours."""
@@ -64,6 +66,8 @@ async def resolve_delivery(
         recipient = await (
             await outbox.recipient_of(connection, creator_id, item.conversation_id)
         ).answer()
+        if resolution is Resolution.SEND_AGAIN and item.price is not None and recipient:
+            await _require_free(parts, connection, item, recipient.fan_id, now)
         settled = await outbox.resolve(
             connection,
             creator_id,
@@ -84,6 +88,7 @@ async def resolve_delivery(
         if resolution is Resolution.SENT:
             await _keep_as_sent(parts, connection, settled, item.not_before - CLOCKS_APART)
         if resolution is Resolution.SEND_AGAIN:
+            await _send_disclosure_again(connection, settled, now)
             await defer_delivery(parts, connection, settled)
         await audit.record(
             connection,
@@ -109,6 +114,38 @@ async def resolve_delivery(
     return settled
 
 
+async def _require_free(
+    parts: Parts, connection: Connection, item: OutboxItem, fan_id: UUID, now: datetime
+) -> None:
+    """Raise Conflict where the caps of a fan let no offer go out. One that may have arrived counts
+    already, so it takes nobody's place.
+    """
+    if item.status is DeliveryStatus.UNCERTAIN:
+        return
+    offer = await begin_offer(parts, connection, item.creator_id, fan_id, now)
+    try:
+        await offer.require_free("resolution")
+    except InvalidInput as held:
+        raise Conflict(f"It cannot be sent again now: {held.problems[0].reason}.") from None
+
+
+async def _send_disclosure_again(connection: Connection, item: OutboxItem, now: datetime) -> None:
+    """What could not be sent before a message is tried again with it. What is uncertain stays so:
+    somebody has to look first.
+    """
+    if item.after_id is not None:
+        await outbox.resolve(
+            connection,
+            item.creator_id,
+            item.after_id,
+            from_statuses=(DeliveryStatus.FAILED,),
+            status=DeliveryStatus.PENDING,
+            seen_message_id=item.seen_message_id,
+            error=None,
+            now=now,
+        )
+
+
 async def _keep_as_sent(
     parts: Parts, connection: Connection, item: OutboxItem, since: datetime
 ) -> None:
@@ -128,10 +165,14 @@ async def _keep_as_sent(
         author=item.author,
         author_user_id=item.author_user_id,
         generation_id=item.generation_id,
+        template_id=item.template_id,
         external_id=item.external_id or told or str(item.id),
         text=item.text,
         price=item.price,
         sent_at=now,
         ours=True,
     )
-    await threads.note_creator_message(connection, item.creator_id, item.conversation_id, now)
+    if item.author is Author.DISCLOSURE:
+        await note_told(connection, item, now, now)
+    else:
+        await threads.note_creator_message(connection, item.creator_id, item.conversation_id, now)

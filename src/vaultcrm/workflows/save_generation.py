@@ -79,8 +79,17 @@ def _audit_entry(record: GenerationRecord) -> AuditEntry:
             "status": record.status.value,
             "reasons": [reason.value for reason in record.approval_reasons],
             "findings": [finding.rule for finding in record.safety.findings],
-        },
+        }
+        | _attempts(record),
     )
+
+
+def _attempts(record: GenerationRecord) -> dict[str, list[list[str]]]:
+    """What was found in each earlier attempt, for a draft that had one."""
+    if not record.attempts:
+        return {}
+    found = [[finding.rule for finding in one.safety.findings] for one in record.attempts]
+    return {"stopped_attempts": found}
 
 
 async def _hand_to_delivery(
@@ -104,6 +113,7 @@ async def _hand_to_delivery(
         author_user_id=None,
         seen_message_id=fan_messages[-1] if fan_messages else None,
         not_before=record.created_at,
+        template_id=record.template_id,
     )
     await hand_over(parts, connection, item, record.created_at)
     await feedback.insert(

@@ -80,6 +80,8 @@ async def set_flag(
         raise InvalidInput(FieldProblem("name", "unknown flag"))
     if creator_id is not None and name in GLOBAL_ONLY:
         raise InvalidInput(FieldProblem("creatorId", f"{name} holds for the whole installation"))
+    if creator_id is not None:
+        require_creator(caller, creator_id)
     scope = creator_id or NIL
     now = parts.now()
     async with parts.transaction() as connection:

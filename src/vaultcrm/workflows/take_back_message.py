@@ -5,9 +5,11 @@ from uuid import UUID
 from vaultcrm.controls.auth import require_creator
 from vaultcrm.db.queries import audit, inbox, outbox
 from vaultcrm.domain.audit import AuditAction, AuditEntry
+from vaultcrm.domain.conversation import Author
 from vaultcrm.domain.errors import Conflict, Forbidden, NotFound
 from vaultcrm.domain.outbox import OutboxItem
 from vaultcrm.domain.people import Caller, Role
+from vaultcrm.workflows.disclose import take_back_before
 from vaultcrm.workflows.parts import Parts
 
 
@@ -27,10 +29,16 @@ async def take_back_message(
             raise NotFound("message")
         if item.author_user_id != caller.user_id and caller.role is Role.CHATTER:
             raise Forbidden("Another chatter wrote this. A manager can take it back.")
+        if item.author is Author.DISCLOSURE:
+            raise Conflict(
+                "A disclosure is taken back with the message that it goes before, or not at all.",
+                status=item.status.value,
+            )
         if not await inbox.take_back(connection, creator_id, item_id):
             raise Conflict(
                 "It is too late: the message has left or is leaving.", status=item.status.value
             )
+        await take_back_before(connection, item)
         await audit.record(
             connection,
             AuditEntry(

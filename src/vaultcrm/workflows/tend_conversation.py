@@ -9,11 +9,12 @@ from uuid import UUID
 
 from vaultcrm.controls.auth import require_creator, require_role
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, conversations, fans, inbox
+from vaultcrm.db.queries import audit, conversations, disclosures, fans, inbox
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Care, Mode
 from vaultcrm.domain.errors import Conflict, NotFound
 from vaultcrm.domain.people import Caller, Role
+from vaultcrm.workflows.care_state import care_begins, care_ends
 from vaultcrm.workflows.parts import Parts
 
 
@@ -49,6 +50,7 @@ async def note_disclosure(tending: Tending, fan_id: UUID, shown_at: datetime) ->
     sent = await fans.disclose(tending.connection, tending.creator_id, fan_id, shown_at)
     if not await sent.answer():
         raise NotFound("fan")
+    await disclosures.note_answered(tending.connection, tending.creator_id, fan_id, shown_at)
     await tending.record(AuditAction.DISCLOSED, "fan", fan_id)
 
 
@@ -64,7 +66,11 @@ async def change_mode(tending: Tending, conversation_id: UUID, mode: Mode) -> No
 
 
 async def change_care(
-    tending: Tending, conversation_id: UUID, care: Care | None, reason: str | None
+    parts: Parts,
+    tending: Tending,
+    conversation_id: UUID,
+    care: Care | None,
+    reason: str | None,
 ) -> None:
     """Stop selling and automation in a conversation, or, with None, let them go on.
 
@@ -79,6 +85,12 @@ async def change_care(
     )
     if not await sent.answer():
         raise NotFound("conversation")
+    if care is None:
+        await care_ends(tending.connection, tending.creator_id, conversation_id, tending.now)
+    else:
+        await care_begins(
+            parts, tending.connection, tending.creator_id, conversation_id, care, tending.now
+        )
     await tending.record(
         AuditAction.CARE_CHANGED, "conversation", conversation_id, care=value, reason=reason
     )

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, feedback, generations, outbox, threads
+from vaultcrm.db.queries import audit, feedback, generations, outbox, rollups, threads
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import Conflict, Forbidden
 from vaultcrm.domain.generation import GenerationRecord, GenerationStatus
 from vaultcrm.domain.outbox import OutboxItem
 from vaultcrm.domain.people import Caller, Role
+from vaultcrm.workflows.disclose import take_back_before
 from vaultcrm.workflows.find_draft import find_generation
 from vaultcrm.workflows.parts import Parts, Receipt
 from vaultcrm.workflows.work_queue import CLAIM_LEASE
@@ -50,8 +51,11 @@ async def undo_decision(
                 until=now + CLAIM_LEASE,
                 stale_at=now if await _overtaken(connection, item) else None,
             )
-        if waiting is not None:
+        if item is not None and waiting is not None:
+            await take_back_before(connection, item)
             await feedback.take_back(connection, record.creator_id, record.id)
+            counted_in = (record.created_at, record.approved_at or record.created_at)
+            await rollups.mark(connection, record.creator_id, counted_in)
             await audit.record(
                 connection,
                 AuditEntry(

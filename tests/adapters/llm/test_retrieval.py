@@ -188,3 +188,11 @@ def test_a_suggestion_says_where_it_comes_from_and_costs_nothing() -> None:
     assert "from your approved replies" in draft.note
     assert draft.usage.total == 0
     assert cost_micro_usd(find_model(draft.model), draft.usage) == 0
+
+
+def test_what_was_stopped_is_not_suggested_again() -> None:
+    first = draft_with(RetrievalDrafter(), replace(REQUEST, candidates=1))
+    [stopped] = [candidate.message for candidate in first.candidates]
+    again = draft_with(RetrievalDrafter(), replace(REQUEST, stopped=(stopped,)))
+    assert stopped not in {candidate.message for candidate in again.candidates}
+    assert len(again.candidates) == 2

@@ -66,6 +66,9 @@ ENVIRONMENT = {
     "AI_MAX_TOKENS_PER_DAY": "5000",
     "AI_MAX_TOKENS_PER_MESSAGE": "600",
     "AI_ROLLOUT_STAGE": "3",
+    "AI_OFFERS_PER_FAN_PER_DAY": "5",
+    "AI_SPEND_PER_FAN_PER_WEEK": "250",
+    "AI_COOLING_OFF_HOURS": "48",
 }
 READ = {
     "enabled": False,
@@ -76,6 +79,9 @@ READ = {
     "max_tokens_per_message": 600,
     "rollout_stage": 3,
     "rollout_creator": None,
+    "offers_per_fan_per_day": 5,
+    "spend_per_fan_per_week": 250,
+    "cooling_off_hours": 48,
 }
 
 
@@ -89,6 +95,9 @@ def test_an_empty_environment_gives_the_documented_defaults(tmp_path: Path) -> N
         "max_tokens_per_message": 512,
         "rollout_stage": 2,
         "rollout_creator": None,
+        "offers_per_fan_per_day": 3,
+        "spend_per_fan_per_week": 500,
+        "cooling_off_hours": 24,
     }
 
 
@@ -134,6 +143,9 @@ OTHER_VALUES: dict[str, tuple[str, Any, Any]] = {
     "AI_MAX_TOKENS_PER_MESSAGE": ("max_tokens_per_message", 1024, 700),
     "AI_ROLLOUT_STAGE": ("rollout_stage", RolloutStage.FULL, RolloutStage.ONE_CREATOR),
     "AI_ROLLOUT_CREATOR": ("rollout_creator", "zoe", "ava"),
+    "AI_OFFERS_PER_FAN_PER_DAY": ("offers_per_fan_per_day", 1, 0),
+    "AI_SPEND_PER_FAN_PER_WEEK": ("spend_per_fan_per_week", 0, 50),
+    "AI_COOLING_OFF_HOURS": ("cooling_off_hours", 72, 1),
 }
 FOR_ONE_CREATOR = sorted(set(FLAG_FIELDS) - {"AI_MAX_TOKENS_PER_DAY", "AI_ROLLOUT_CREATOR"})
 

@@ -262,7 +262,7 @@ async def test_a_decision_that_makes_no_sense_changes_nothing(
     assert (await decide(manager, generation_id, "approve")).status_code == 200
 
 
-async def test_an_offer_waiting_when_the_fan_shows_distress_can_only_leave_without_its_price(
+async def test_an_offer_waiting_when_the_fan_shows_distress_can_only_leave_as_another_free_message(
     claude: RunningApp, llm: LlmStub
 ) -> None:
     manager = await sign_in(claude, Role.MANAGER)
@@ -274,7 +274,11 @@ async def test_an_offer_waiting_when_the_fan_shows_distress_can_only_leave_witho
         refused = await decide(manager, generation_id, action, sendAnyway=True, **more)
         assert field_at_fault(refused) == "modifiedPrice"
         assert "selling is stopped" in refused.json()["detail"]
-    freed = await decide(manager, generation_id, "modify", sendAnyway=True, modifiedPrice=0)
+    free = {"sendAnyway": True, "modifiedPrice": 0}
+    offered = await decide(manager, generation_id, "modify", **free)
+    assert field_at_fault(offered) == "modifiedMessage"
+    kind = {"modifiedMessage": "I am here. Are you safe?"}
+    freed = await decide(manager, generation_id, "modify", **free, **kind)
     assert freed.json()["generation"]["finalPrice"] is None
 
 
@@ -291,7 +295,7 @@ async def test_a_creators_drafts_do_not_exist_for_a_chatter_of_another(
     unknown = await decide(stranger, NOWHERE, "approve")
 
     assert foreign.status_code == unknown.status_code == 404
-    assert foreign.json() == unknown.json()
+    assert foreign.json() | {"requestId": ""} == unknown.json() | {"requestId": ""}
     assert (await stranger.post("/api/ai/queue/claim", {})).json() == {"generation": None}
     assert await nothing_left(claude)
 

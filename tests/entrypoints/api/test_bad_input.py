@@ -84,6 +84,7 @@ def good_bodies(
         f"{at}/messages": {
             **mine, "id": "m-1", "from": "fan", "text": "Hello", "sentAt": "2026-11-01T10:00:00Z",
         },
+        f"{at}/disclosure": mine,
         f"{at}/send": {
             **mine, "text": "Hi Tom.", "priceMinor": 500, "currency": "USD", "mediaIds": ["m-1"],
             "seenMessageId": None,
@@ -114,6 +115,17 @@ def good_bodies(
         "/api/flags": {
             "creatorId": talk.creator_id, "name": "AI_ROLLOUT_STAGE", "value": 3, "reason": "try",
         },
+        "/api/content-rules": {
+            **mine, "kind": "phrase", "text": "otterfans", "category": "off_platform_contact",
+            "tier": "block", "scopes": ["draft"], "reason": "A rival.",
+        },
+        "/api/content-rules/test": {**mine, "text": "Hello", "scope": "draft"},
+        f"/api/fans/{talk.fan_id}/cooling-off": {**mine, "hours": 5, "reason": "spends much"},
+        f"/api/fans/{talk.fan_id}/cooling-off/end": {**mine, "reason": "talked to him"},
+        f"/api/fans/{talk.fan_id}/caps/lift": {**mine, "hours": 5, "reason": "his birthday"},
+        f"/api/fans/{talk.fan_id}/caps/restore": {**mine, "reason": "it is over"},
+        # The fan is gone after this one.
+        f"/api/fans/{talk.fan_id}/erasure": {**mine, "handle": "tom88", "reason": "asked for it"},
     }  # fmt: skip
 
 

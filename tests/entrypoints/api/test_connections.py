@@ -54,7 +54,7 @@ async def test_a_draft_takes_one_round_trip_before_the_model_and_one_after_it(
 async def test_a_draft_that_leaves_by_itself_is_saved_in_one_transaction(
     wire: Wire, home: Path, gate: Gate, llm: LlmStub
 ) -> None:
-    own = settings(wire.url, home, **with_claude(gate.url), database_pool_size=2)
+    own = settings(wire.url, home, **with_claude(gate.url), database_pool_size=2, ai_judge=False)
     async with running_app(own) as app:
         admin = await sign_in(app, Role.ADMIN)
         talk = await conversation(admin)

@@ -19,6 +19,7 @@ ENDPOINTS = "/api/event-endpoints"
 DELIVERIES = "/api/event-deliveries"
 ALL_KINDS = [
     "generation.queued", "generation.decided", "message.sent", "message.failed", "alert.raised",
+    "audit.sealed",
 ]  # fmt: skip
 NOWHERE = "01890a5d-ac96-774b-bcce-b302099a8057"
 

@@ -192,7 +192,7 @@ async def test_a_draft_that_the_filter_blocks_is_rejected_with_its_findings_and_
     manager = await sign_in(claude, Role.MANAGER)
     talk = await conversation(manager)
     bad = "Send it to my paypal, mia@example.com, it is cheaper than here!"
-    llm.script([Reply(candidates=[candidate(bad), candidate(bad + " Please!")])])
+    llm.script([Reply(candidates=[candidate(bad), candidate(bad + " Please!")])] * 2)
 
     response = await manager.post("/api/ai/generate", talk.asks())
 
@@ -228,7 +228,7 @@ async def test_a_creators_forbidden_word_stops_a_draft(claude: RunningApp, llm: 
     await manager.made(
         "/api/ai/personality", {"creatorId": talk.creator_id, "forbiddenWords": ["darling"]}
     )
-    llm.script([Reply(candidates=[candidate("Hello darling!"), candidate("Hi darling.")])])
+    llm.script([Reply(candidates=[candidate("Hello darling!"), candidate("Hi darling.")])] * 2)
     answer = await manager.made("/api/ai/generate", talk.asks())
     assert answer["status"] == "rejected"
     assert {one["category"] for one in answer["safety"]["findings"]} == {"forbidden_word"}

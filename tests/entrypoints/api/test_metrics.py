@@ -60,7 +60,9 @@ async def test_where_nothing_happened_counts_are_zero_and_rates_are_null(app: Ru
 async def test_what_happened_is_counted_by_what_became_of_it(
     claude: RunningApp, llm: LlmStub
 ) -> None:
-    """What the filter stops is a rejected draft, and nobody's decision."""
+    """What the filter stops is a rejected draft, and nobody's decision. People's decisions are told
+    as shares of what people decided, and automatic sending as a share of all.
+    """
     admin = await sign_in(claude, Role.ADMIN)
     talk = await conversation(admin)
     await set_flag(admin, "AI_MAX_TOKENS_PER_DAY", 10**9)
@@ -72,7 +74,7 @@ async def test_what_happened_is_counted_by_what_became_of_it(
     outcome = {"replied": True, "purchased": True, "revenue": 2500, "timeToReply": 60}
     await admin.made("/api/ai/feedback", {"generationId": first, **outcome})
     await admin.made("/api/ai/feedback", {"generationId": second, "replied": False})
-    llm.script([Reply(candidates=(candidate("Write to me at tom@example.com!"),) * 2)])
+    llm.script([Reply(candidates=(candidate("Write to me at tom@example.com!"),) * 2)] * 2)
     blocked = await admin.made("/api/ai/generate", talk.asks("welcome"))
     assert blocked["status"] == "rejected"
     await set_flag(admin, "AI_ROLLOUT_STAGE", 3)
@@ -99,7 +101,7 @@ async def test_what_happened_is_counted_by_what_became_of_it(
     )
     assert generations["meanConfidence"] == pytest.approx(known["mean"])
     assert found["decisions"] == {
-        "decided": 5, "approvalRate": 0.4, "modificationRate": 0.2, "rejectionRate": 0.2,
+        "decided": 5, "approvalRate": 0.5, "modificationRate": 0.25, "rejectionRate": 0.25,
         "autoSendRate": 0.2,
         "byType": {"approved": 2, "modified": 1, "rejected": 1, "auto_sent": 1},
     }  # fmt: skip

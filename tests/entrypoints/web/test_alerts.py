@@ -207,3 +207,19 @@ async def test_htmx_gets_the_part_that_changed(app: RunningApp) -> None:
     assert "<html" not in sent.html
     assert 'id="banner"' in sent.html
     assert PAUSED not in sent.html
+
+
+async def test_the_page_says_in_words_when_an_alert_opens(app: RunningApp) -> None:
+    mary = await sign_in(app, Role.MANAGER, name="Mary")
+
+    text = (await mary.open(PATH)).text
+
+    for rule in (
+        "More than 5% of the calls to models fail in 10 minutes with at least 10 of them.",
+        "A request to VaultCRM takes more than 5 seconds on average",
+        "Models cost more than $100.00 on one day in UTC.",
+        "The content filter has findings in more than 20% of the drafts of an hour",
+        "The database could not be reached in the last 5 minutes.",
+        "With SMTP_HOST set, managers and admins are told of each by e-mail.",
+    ):
+        assert rule in text

@@ -135,7 +135,7 @@ async def test_a_conversation_tells_who_wrote_each_message_and_what_was_bought(
                 "purchasedAt": "2026-01-01T12:30:00Z",
             },
             {"text": "Lovely."},
-            disclosedAt="2026-01-01T00:00:00Z",
+            disclosedAt=claude.parts.now().isoformat(),
         ),
     )
     [row] = await rows(claude, "SELECT creator_id, fan_id, id FROM conversations")
@@ -204,7 +204,7 @@ async def test_a_draft_that_the_filter_stopped_is_explained_and_not_shown(
     jo = await sign_in(claude, Role.MANAGER, name="Jo")
     talk = await conversation(jo.api)
     push = [candidate(f"Max out your card for me, {word}") for word in ("please", "now")]
-    llm.script([Reply(candidates=push)])
+    llm.script([Reply(candidates=push)] * 2)
 
     page = await jo.press(await open_talk(jo, talk), "Draft")
 

@@ -117,7 +117,7 @@ async def test_a_draft_that_the_filter_stopped_is_told_from_one_that_a_person_re
     mary: Person, talk: Talk, llm: LlmStub
 ) -> None:
     await decide(mary, await drafted(mary.api, llm, talk, price_minor=2500), "reject", reason="no")
-    llm.script([Reply(candidates=[candidate("I am 15 years old, come and meet me")])])
+    llm.script([Reply(candidates=[candidate("I am 15 years old, come and meet me")])] * 2)
     blocked = await mary.api.made("/api/ai/generate", talk.asks())
     assert blocked["status"] == "rejected"
 

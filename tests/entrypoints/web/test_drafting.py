@@ -92,6 +92,47 @@ async def test_markup_in_a_draft_is_text_from_its_first_letter(
     assert "&lt;img src=x onerror=alert(1)&gt;\n\nand" in messages[-1].replace("\r\n", "\n")
 
 
+async def test_what_is_asked_for_beside_the_type_reaches_the_model_and_stands_on_the_draft(
+    claude: RunningApp, llm: LlmStub
+) -> None:
+    jo = await sign_in(claude, Role.CHATTER, name="Jo")
+    talk = await conversation((await sign_in(claude, Role.MANAGER, name="Mary")).api)
+    asked = {"tone": "calmer", "length": "shorter", "hint": "ask how the exam went"}
+
+    page = await jo.press(await open_talk(jo, talk), "Draft", **asked)
+
+    turn = llm.requests[-1].body["messages"][-1]["content"]
+    assert "ask how the exam went" in str(turn)
+    assert "Asked to be: shorter, calmer, to say: ask how the exam went" in page.text
+
+
+async def test_a_message_that_was_begun_is_what_the_draft_begins_from_where_that_is_ticked(
+    claude: RunningApp, llm: LlmStub
+) -> None:
+    jo = await sign_in(claude, Role.CHATTER, name="Jo")
+    talk = await conversation((await sign_in(claude, Role.MANAGER, name="Mary")).api)
+    form, _ = (await open_talk(jo, talk)).form("Draft")
+
+    for ticked in ({}, {"begin": "true"}):
+        await jo.send(form.action, {**form.fields, "message": "So I said to the cat", **ticked})
+
+    turns = [str(request.body["messages"]) for request in llm.requests]
+    assert ["So I said to the cat" in turn for turn in turns] == [False, True]
+
+
+async def test_a_wish_that_the_filter_stops_is_told_and_asks_no_model(
+    claude: RunningApp, llm: LlmStub
+) -> None:
+    jo = await sign_in(claude, Role.CHATTER, name="Jo")
+    talk = await conversation((await sign_in(claude, Role.MANAGER, name="Mary")).api)
+
+    page = await jo.press(await open_talk(jo, talk), "Draft", hint="add me on snapchat")
+
+    assert page.status == 422
+    assert "No draft was made: what you ask for is not allowed." in page.text
+    assert llm.requests == []
+
+
 async def test_a_draft_that_nobody_watches_any_more_is_made_and_kept(
     claude: RunningApp, llm: LlmStub, gate: Gate
 ) -> None:

@@ -116,6 +116,41 @@ def test_a_conversation_is_answered_by_keyboard_alone(
             assert complaints == []
 
 
+def test_a_draft_is_asked_for_by_keyboard_with_what_it_should_be_and_begins_from_what_was_typed(
+    database_url: str, home: Path, chromium: Browser
+) -> None:
+    with stage(database_url, home) as on_stage:
+        filled(on_stage)
+        with on_stage.person("Jo", chromium) as page:
+            complaints = complaints_of(page)
+            page.goto(f"{on_stage.base}/inbox?show=waiting")
+            page.keyboard.press("j")
+            opened(page, "Ann")
+
+            page.keyboard.press("c")
+            page.keyboard.type("So good that you are back")
+            page.keyboard.press("Escape")
+            page.keyboard.press("o")
+            expect(page.get_by_label("What it should say")).to_be_focused()
+            page.keyboard.type("ask about the exam")
+            page.keyboard.press("Tab")
+            page.keyboard.type("cal")
+            page.keyboard.press("Tab")
+            page.keyboard.press("Tab")
+            page.keyboard.press("Space")
+            page.get_by_label("What it should say").press("Enter")
+
+            draft = page.get_by_role("article", name="Draft")
+            expect(draft).to_contain_text(
+                "Asked to be: calmer, to say: ask about the exam, "
+                "begun with: So good that you are back"
+            )
+            expect(page.get_by_label("Message to", exact=False)).to_have_value(
+                "So good that you are back"
+            )
+            assert complaints == []
+
+
 def test_what_is_typed_outlives_what_happens_and_is_not_sent_past_the_fans_next_words(
     database_url: str, home: Path, chromium: Browser
 ) -> None:

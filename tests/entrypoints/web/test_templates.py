@@ -1,6 +1,7 @@
 """The templates' page: found, written, previewed for a real fan, never overwritten unseen."""
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.entrypoints.web.browser import Page, Person, sign_in
 from tests.support.app import RunningApp
 from tests.support.world import Talk, conversation, rows
+from vaultcrm.domain.ids import new_id
 from vaultcrm.domain.people import Role
 
 pytestmark = pytest.mark.anyio
@@ -22,6 +24,36 @@ async def template(
     body = {"creatorId": talk.creator_id, "name": name, "category": "welcome", "templateText": text}
     made = await person.api.made("/api/templates", {**body, **more})
     return f"/templates/{made['id']}"
+
+
+async def stored_message(
+    app: RunningApp,
+    talk: Talk,
+    at: datetime,
+    *,
+    sender: str = "creator",
+    template: str | None = None,
+    bought_at: datetime | None = None,
+) -> None:
+    """A message of some time ago; the creator's asks for $5."""
+    price = 500 if sender == "creator" else None
+    await rows(
+        app,
+        """INSERT INTO messages (creator_id, id, conversation_id, sender, author, external_id, text,
+                                  template_id, price_minor, currency, purchased_at, sent_at)
+           VALUES (%(creator_id)s, %(id)s, %(conversation_id)s, %(sender)s, 'imported', %(ref)s,
+                   'Hello', %(template)s, %(price)s, %(currency)s, %(bought_at)s, %(at)s)""",
+        creator_id=talk.creator_id,
+        id=new_id(),
+        conversation_id=talk.conversation_id,
+        sender=sender,
+        ref=new_id().hex,
+        template=template,
+        price=price,
+        currency=None if price is None else "USD",
+        bought_at=bought_at,
+        at=at,
+    )
 
 
 async def stored(app: RunningApp) -> list[dict[str, Any]]:
@@ -320,11 +352,42 @@ async def test_how_a_template_does_is_told_in_words_and_figures_only_where_there
     used = f'"usesByDay": {{"{today.date().isoformat()}": 7}}'
     page = await page_with(7, f"{{{used}}}")
     assert 'role="img" aria-label="7 uses in 30 days"' in page
-    assert "is not measured yet" in page
-    told = '"sent": 40, "replied": 22, "bought": 3, "revenueMinor": {"USD": 1500}'
-    page = await page_with(47, f"{{{used}, {told}}}")
-    for figure in ("47 times", "22 of 40 (55 %)", "3 of 40 (8 %)", "$15.00"):
+    assert "once they have had a day to be answered" in page
+
+
+async def test_what_a_template_brings_is_counted_from_the_messages_that_were_made_from_it(
+    app: RunningApp,
+) -> None:
+    """Each message: how many hours ago, after how many the fan wrote again, and whether bought."""
+    mary = await sign_in(app, Role.MANAGER, name="Mary")
+    talk = await conversation(mary.api)
+    path = await template(mary, talk, priceMinor=500)
+    sent: list[tuple[int, float | None, bool]] = [
+        (200, 2, True),  # answered and bought
+        (160, 25, False),  # answered too late for an answer
+        (90, None, False),
+        (10, None, False),  # may still be answered: not counted
+        (5, 1, False),  # answered
+        (24 * 31, 1, True),  # longer ago than a month
+    ]
+    for number, (ago, after, bought) in enumerate(sent):
+        other = await conversation(mary.api, fan=f"fan{number}", said=())
+        at = app.parts.now() - timedelta(hours=ago)
+        await stored_message(app, other, at, template=path[11:], bought_at=at if bought else None)
+        if after is not None:
+            await stored_message(app, other, at + timedelta(hours=after), sender="fan")
+
+    page = (await mary.open(path)).html
+    [told] = (await mary.api.found("/api/templates"))["items"]
+
+    for figure in ("2 of 4 (50 %)", "1 of 4 (25 %)", "$5.00", "4 sent · 50 % answered"):
         assert figure in page
+    assert told["performanceStats"] == {
+        "sent": 4,
+        "replied": 2,
+        "bought": 1,
+        "revenueMinor": {"USD": 500},
+    }
 
 
 async def test_a_chatter_reads_and_previews_templates_and_changes_none(app: RunningApp) -> None:

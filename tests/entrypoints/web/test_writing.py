@@ -7,6 +7,7 @@ import pytest
 
 from tests.entrypoints.web.browser import Page, Person, read, sign_in
 from tests.support.app import RunningApp
+from tests.support.worker import run_jobs
 from tests.support.world import Talk, conversation, rows
 from vaultcrm.domain.people import Role
 from vaultcrm.workflows.deliver_message import deliver_message
@@ -358,9 +359,53 @@ async def test_a_template_is_found_filled_and_counted(app: RunningApp) -> None:
 
     assert "New <set>" in found.text
     assert "No template fits “zebra”." in none.text
-    assert filled.json() == {"text": "Tom, it is done.", "price": "25.00"}
-    [row] = await rows(app, "SELECT usage_count FROM ai_message_templates")
+    [row] = await rows(app, "SELECT id, usage_count FROM ai_message_templates")
+    assert filled.json() == {"text": "Tom, it is done.", "price": "25.00", "id": str(row["id"])}
     assert row["usage_count"] == 1
+
+
+async def test_a_message_knows_the_template_that_it_was_made_from(app: RunningApp) -> None:
+    jo = await sign_in(app, Role.MANAGER, name="Jo")
+    talk = await conversation(jo.api)
+    template = await jo.api.made(
+        "/api/templates",
+        {
+            "creatorId": talk.creator_id,
+            "category": "reply",
+            "name": "Hello",
+            "templateText": "Hello there.",
+        },
+    )
+
+    await jo.press(await open_talk(jo, talk), "Send", message="Hello!", template=template["id"])
+    await run_jobs(app)
+
+    [sent] = await rows(app, "SELECT template_id FROM messages WHERE sender = 'creator'")
+    assert str(sent["template_id"]) == template["id"]
+
+
+async def test_no_message_is_made_from_another_creators_template(app: RunningApp) -> None:
+    jo = await sign_in(app, Role.MANAGER, name="Jo")
+    talk = await conversation(jo.api)
+    other = await conversation(jo.api, creator="theo", fan="ann")
+    template = await jo.api.made(
+        "/api/templates",
+        {
+            "creatorId": other.creator_id,
+            "category": "reply",
+            "name": "Hello",
+            "templateText": "Hello there.",
+        },
+    )
+
+    answer = await jo.api.post(
+        f"/api/conversations/{talk.conversation_id}/send",
+        {"creatorId": talk.creator_id, "text": "Hello!", "templateId": template["id"]},
+    )
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "templateId"
+    assert await what_leaves(app) == []
 
 
 async def test_markup_right_to_left_emoji_and_ten_thousand_characters_stand_as_they_are(

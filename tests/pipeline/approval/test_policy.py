@@ -112,6 +112,10 @@ def test_a_draft_is_queued_when_the_checker_could_not_read_the_fans_message() ->
     assert deciding(fan_was_read=False) == queued(ApprovalReason.CHECKER_UNAVAILABLE)
 
 
+def test_a_draft_is_queued_when_the_checker_should_have_judged_it_and_could_not() -> None:
+    assert deciding(judge_answered=False) == queued(ApprovalReason.JUDGE_UNAVAILABLE)
+
+
 @pytest.mark.parametrize("stage", [RolloutStage.ONE_CREATOR, RolloutStage.MANUAL_APPROVAL])
 def test_every_draft_is_queued_in_rollout_stages_1_and_2(stage: RolloutStage) -> None:
     decision = decide(AUTOMATIC, replace(FLAGS, rollout_stage=stage))

@@ -31,7 +31,9 @@ from vaultcrm.pipeline.delivery import (
 NOW = datetime(2026, 11, 20, 18, 30, tzinfo=UTC)
 SEEN, NEWER = UUID(int=21), UUID(int=22)
 RECIPE = Recipe(UUID(int=1), "simulator", "chat-17", "tom88", "Hi Tom", Money(500), ("m1", "m2"))
-RECIPIENT = Recipient("simulator", "chat-17", UUID(int=2), "tom88", SEEN)
+RECIPIENT = Recipient(
+    "simulator", "chat-17", UUID(int=2), "tom88", SEEN, told_at=datetime(2026, 1, 1, tzinfo=UTC)
+)
 
 
 def item(**changes: Any) -> OutboxItem:

@@ -27,6 +27,7 @@ from tests.pipeline.situations import (
 from vaultcrm.adapters.llm.answers import draft_schema
 from vaultcrm.controls.limits import PROMPT_TOKEN_BUDGET
 from vaultcrm.domain.conversation import Message, Sender
+from vaultcrm.domain.draft_options import DraftOptions, Length, Tone
 from vaultcrm.domain.drafting import Prompt
 from vaultcrm.domain.generation import GenerationType
 from vaultcrm.domain.money import Money
@@ -129,6 +130,15 @@ def test_the_turn_of_a_conversation_that_has_not_begun_reads_as_stored() -> None
     """UPDATE_RENDERINGS=1 stores what is rendered now."""
     text = build(MINIMAL, GenerationType.WELCOME).turn
     assert text == stored("turn_minimal", text)
+
+
+def test_a_turn_of_which_everything_is_asked_reads_as_stored() -> None:
+    """UPDATE_RENDERINGS=1 stores what is rendered now."""
+    options = DraftOptions(Tone.CALMER, Length.LONGER, "ask how\nthe exam went", "Hey, </team> so")
+    text = render_turn(
+        MINIMAL, (), GenerationType.REPLY, engagement=55, candidates=2, now=NOW, options=options
+    )
+    assert text == stored("turn_options", text)
 
 
 # Pieces that a text needs in order to get out of its fence, to open another one, or to look like a

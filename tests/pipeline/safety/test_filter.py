@@ -37,7 +37,9 @@ def test_an_innocent_draft_passes(text: str, scope: Scope) -> None:
 
 @pytest.mark.parametrize("text", _lines("innocent_fans.txt"))
 def test_an_innocent_fan_passes(text: str) -> None:
-    assert FILTER.check(text, Scope.FAN).findings == ()
+    report = FILTER.check(text, Scope.FAN)
+    assert (report.verdict, report.score) == (Verdict.ALLOW, 1.0)
+    assert {finding.tier for finding in report.findings} <= {FindingTier.NOTE}
 
 
 @pytest.mark.parametrize(("voice", "text", "rule"), DOUBLE_MEANINGS)
@@ -346,9 +348,9 @@ def test_an_empty_text_passes() -> None:
         "9" * 100_000 + " venmo",
         "\u0435" * 100_000 + " venmo",
         "i'm a really " * 8_000 + " venmo",
-        "x" * 1_000_000 + " venmo",
+        "x" * 190_000 + " venmo",
     ],
-    ids=["one word", "spelled out", "digits", "lookalikes", "nearly a match", "a million"],
+    ids=["one word", "spelled out", "digits", "lookalikes", "nearly a match", "190,000 characters"],
 )
 def test_a_very_long_text_is_checked_to_its_end(text: str) -> None:
     findings = FILTER.check(text, Scope.DRAFT).findings

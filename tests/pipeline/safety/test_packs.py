@@ -69,7 +69,9 @@ def test_every_category_but_the_ones_that_code_makes_has_a_pack() -> None:
 
 
 def test_fans_are_only_checked_for_what_needs_care_or_is_aimed_at_others() -> None:
-    fan_rules = {rule.category for rule in RULES if Scope.FAN in rule.tiers}
+    fan_rules = {
+        rule.category for rule in RULES if rule.tiers.get(Scope.FAN) not in {None, FindingTier.NOTE}
+    }
     assert fan_rules == {
         Category.DISTRESS,
         Category.MINORS,
@@ -83,7 +85,12 @@ def test_fans_are_only_checked_for_what_needs_care_or_is_aimed_at_others() -> No
 
 def test_a_fan_is_never_blocked_only_brought_to_a_person() -> None:
     tiers = {rule.tiers[Scope.FAN] for rule in RULES if Scope.FAN in rule.tiers}
-    assert tiers == {FindingTier.REVIEW}
+    assert tiers == {FindingTier.REVIEW, FindingTier.NOTE}
+
+
+def test_a_question_is_noted_without_a_word_against_the_fan() -> None:
+    noted = [rule.name for rule in RULES if FindingTier.NOTE in rule.tiers.values()]
+    assert noted == ["deception.asks_if_ai"]
 
 
 def test_a_tier_may_differ_by_scope() -> None:
@@ -130,7 +137,7 @@ def test_the_words_of_a_rule_are_those_of_its_terms_patterns_and_examples() -> N
         ('id = "shouting"', 'id = "Shouting"', "lower-case word"),
         ('id = "shouting"', "", "lower-case word"),
         ('tier = "review"', 'tier = "warn"', "rule 'shouting', tier: 'warn'"),
-        ('tier = "review"', "", "tier: None is neither"),
+        ('tier = "review"', "", "tier: None is none of"),
         ('scopes = ["draft"]', 'scopes = ["drafts"]', "scopes: 'drafts'"),
         ('scopes = ["draft"]', "scopes = []", "scopes: must be a list"),
         ('tier = "review"', 'tier = { draft = "block" }', "scopes: leave it out"),

@@ -8,7 +8,8 @@
 | `retrieval`         | no model: the creator's own approved replies and templates, ranked      |
 | `calling`           | a call in no provider's words, and the drafter that both model          |
 |                     | adapters are built on                                                   |
-| `answers`           | what a model is asked to answer with, and how its answer is read        |
+| `answers`           | what a model is asked to answer with, and how its answer is read: a     |
+|                     | draft, an analysis, a judgement                                         |
 | `repair`            | one answer, one repair at most, one outcome                             |
 | `checking`          | the prompt that has a fan's message analysed (`prompts/`)               |
 | `retrying`          | waiting and trying again, for `openai_compatible` (the SDK has its own) |

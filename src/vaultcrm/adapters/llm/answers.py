@@ -13,6 +13,15 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from vaultcrm.domain.drafting import Candidate, Distress
+from vaultcrm.domain.judging import (
+    JUDGED,
+    JUDGED_TIERS,
+    LONGEST_REASON,
+    MOST_FINDINGS,
+    SETTLED,
+    JudgeFinding,
+)
+from vaultcrm.domain.safety import Category, FindingTier
 
 T = TypeVar("T")
 
@@ -48,8 +57,31 @@ class AnalysisAnswer:
     language: Annotated[str, StringConstraints(to_lower=True, pattern=r"^[A-Za-z]{2,3}$")]
 
 
+@dataclass(frozen=True, slots=True)
+class _FindingAnswer:
+    category: Category
+    tier: Literal[FindingTier.BLOCK, FindingTier.REVIEW]
+    quote: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _JudgeAnswer:
+    findings: list[_FindingAnswer]
+    cleared: list[Category]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeAnswer:
+    """The checker model's answer; a `Judgement` without its usage."""
+
+    findings: tuple[JudgeFinding, ...]
+    cleared: frozenset[Category]
+
+
 _DRAFT = TypeAdapter(_DraftAnswer)
 _ANALYSIS = TypeAdapter(AnalysisAnswer)
+_JUDGEMENT = TypeAdapter(_JudgeAnswer)
 
 
 @cache
@@ -115,6 +147,41 @@ def analysis_schema() -> dict[str, Any]:
 
 
 @cache
+def judge_schema() -> dict[str, Any]:
+    """The JSON schema of a judgement. Shared: callers must not change it."""
+    finding = {
+        "type": "object",
+        "properties": {
+            "category": {"type": "string", "enum": [category.value for category in JUDGED]},
+            "tier": {"type": "string", "enum": [tier.value for tier in JUDGED_TIERS]},
+            "quote": {
+                "type": "string",
+                "description": "The words of the text that show it, copied exactly.",
+            },
+            "reason": {
+                "type": "string",
+                "description": "One short sentence for the team, without names.",
+            },
+        },
+        "required": ["category", "tier", "quote", "reason"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": {
+            "findings": {"type": "array", "items": finding},
+            "cleared": {
+                "type": "array",
+                "items": {"type": "string", "enum": sorted(SETTLED)},
+                "description": "Categories of the doubts that are harmless here.",
+            },
+        },
+        "required": ["findings", "cleared"],
+        "additionalProperties": False,
+    }
+
+
+@cache
 def ask_for_candidates(candidates: int) -> str:
     """The sentence that ends every drafting prompt."""
     if candidates == 1:
@@ -149,6 +216,31 @@ def read_candidates(text: str, most: int) -> tuple[Candidate, ...]:
 def read_analysis(text: str) -> AnalysisAnswer:
     """The analysis of an answer. Raises `UnreadableAnswer`."""
     return _read(_ANALYSIS, text)
+
+
+def read_judgement(text: str) -> JudgeAnswer:
+    """The judgement of an answer. Raises `UnreadableAnswer`, also for what was not asked for: an
+    answer that is wrong in one place is not to be trusted in another.
+    """
+    answer = _read(_JUDGEMENT, text)
+    if unknown := {found.category for found in answer.findings} - set(JUDGED):
+        raise UnreadableAnswer(f"findings: {min(unknown)} is not among the categories")
+    if unknown := set(answer.cleared) - SETTLED:
+        raise UnreadableAnswer(f"cleared: {min(unknown)} cannot be cleared")
+    if len(answer.findings) > MOST_FINDINGS:
+        raise UnreadableAnswer(f"findings: at most {MOST_FINDINGS}")
+    return JudgeAnswer(
+        findings=tuple(
+            JudgeFinding(
+                found.category,
+                found.tier,
+                found.quote.strip(),
+                " ".join(found.reason.split())[:LONGEST_REASON],
+            )
+            for found in answer.findings
+        ),
+        cleared=frozenset(answer.cleared),
+    )
 
 
 def message_so_far(text: str) -> str:

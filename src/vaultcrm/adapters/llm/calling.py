@@ -14,15 +14,21 @@ from vaultcrm.adapters.llm.answers import (
     analysis_schema,
     ask_for_candidates,
     draft_schema,
+    judge_schema,
     message_so_far,
     read_analysis,
     read_candidates,
+    read_judgement,
 )
 from vaultcrm.adapters.llm.checking import ANALYSIS_MAX_TOKENS, analysis_prompt
 from vaultcrm.adapters.llm.repair import Answer, Ending, Repair, draft_of, settle
 from vaultcrm.domain.drafting import Draft, DraftDelta, DraftRequest, MessageAnalysis, Prompt
 from vaultcrm.domain.errors import DrafterUnavailable
 from vaultcrm.domain.generation import TokenUsage
+from vaultcrm.domain.judging import Judgement, JudgeRequest
+
+JUDGE_MAX_TOKENS = 700
+"""A judgement without findings is some twenty tokens, a finding with its quote some sixty."""
 
 VARIETY_TEMPERATURE = 0.75
 """For models that still take a temperature: the middle of the specification's 0.7 to 0.8."""
@@ -146,6 +152,33 @@ class ModelDrafter(ABC):
             distress=seen.distress,
             possible_minor=seen.possible_minor,
             language=seen.language,
+            usage=settled.usage,
+            model=self.checker,
+        )
+
+    async def judge(self, request: JudgeRequest) -> Judgement:
+        """The checker model's judgement of a text.
+
+        A refusal, or an answer that cannot be used even after one repair, comes back as that
+        outcome with its usage: it is no judgement, and it is paid for all the same.
+        """
+        call = Call(
+            model=self.checker,
+            prompt=request.prompt,
+            schema=judge_schema(),
+            max_tokens=JUDGE_MAX_TOKENS,
+            user_hash=request.user_hash,
+        )
+        settled = await settle(
+            await self._ask(call),
+            read_judgement,
+            lambda repair: self._ask(replace(call, repair=repair)),
+        )
+        seen = settled.value
+        return Judgement(
+            outcome=settled.outcome,
+            findings=() if seen is None else seen.findings,
+            cleared=frozenset() if seen is None else seen.cleared,
             usage=settled.usage,
             model=self.checker,
         )

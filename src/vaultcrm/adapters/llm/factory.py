@@ -2,14 +2,16 @@
 
 from pydantic import SecretStr
 
+from vaultcrm.adapters.llm.calling import ModelDrafter
 from vaultcrm.adapters.llm.openai_compatible import OpenAiCompatibleDrafter
 from vaultcrm.adapters.llm.retrieval import RetrievalDrafter
-from vaultcrm.domain.drafting import Drafter
 from vaultcrm.settings import Settings
 
 
-def build_drafter(settings: Settings) -> Drafter:
-    """The drafter that `Settings.drafter` names. Makes no call; the caller closes it."""
+def build_drafter(settings: Settings) -> ModelDrafter | RetrievalDrafter:
+    """The drafter that `Settings.drafter` names, which judges too. Makes no call; the caller closes
+    it.
+    """
     match settings.drafter:
         case "anthropic":
             # The SDK takes longer to import than all the rest together.

@@ -18,8 +18,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from statistics import median
 
 from vaultcrm.adapters.llm.rough_analysis import analyze_roughly
+from vaultcrm.domain.draft_options import DraftOptions, Length
 from vaultcrm.domain.drafting import (
     Candidate,
     Draft,
@@ -30,6 +32,7 @@ from vaultcrm.domain.drafting import (
     Phrase,
 )
 from vaultcrm.domain.generation import GenerationType, TokenUsage
+from vaultcrm.domain.judging import Judgement, JudgeRequest
 from vaultcrm.domain.template import fill_variables, read_template
 
 MODEL = "retrieval"
@@ -38,6 +41,9 @@ NOTE = "Suggested from your approved replies and templates."
 WEAK_RATING_CAP = 79
 """Just below the default threshold of automatic sending: a person looks at a weak match."""
 TEMPLATE_RATING = 60
+
+LENGTH_COUNTS = 0.2
+"""What a phrase of the length that was asked for gains over one that is as alike otherwise."""
 
 _WORD_SHARE = 0.6
 _TRIGRAM_SHARE = 0.4
@@ -50,6 +56,7 @@ class RetrievalDrafter:
 
     name = "retrieval"
     model = MODEL
+    checker = MODEL
     reads_repertoire = True
 
     async def draft(self, request: DraftRequest) -> Draft:
@@ -73,6 +80,17 @@ class RetrievalDrafter:
     async def analyze_message(self, text: str, recent: tuple[str, ...] = ()) -> MessageAnalysis:
         """By word lists: see `rough_analysis` for how little that is."""
         return analyze_roughly(text, MODEL)
+
+    async def judge(self, request: JudgeRequest) -> Judgement:
+        """Nothing to add to what people have approved word for word, and no doubt cleared.
+
+        Any other text is `UNUSABLE`: nothing here can read what it means.
+        """
+        known = any(
+            _filled(phrase.text, request.fan_name) == request.text for phrase in request.repertoire
+        )
+        outcome = DraftOutcome.COMPLETE if known else DraftOutcome.UNUSABLE
+        return Judgement(outcome, (), frozenset(), TokenUsage(), MODEL)
 
     async def aclose(self) -> None:
         """Nothing to give back."""
@@ -114,22 +132,50 @@ class _Match:
 def _suggest(fitting: list[Phrase], request: DraftRequest) -> tuple[Candidate, ...]:
     index = _index(tuple(phrase.prompted_by for phrase in fitting))
     said = _said(request.fan_message)
+    wanted = _wanted(fitting, request.options)
     matches = [
         _Match(phrase, similarity, bool(said) and said == said_then)
         for phrase, similarity, said_then in zip(
             fitting, index.similarities(request.fan_message), index.said, strict=True
         )
     ]
-    matches.sort(key=lambda m: (-m.rating, -m.similarity, -m.phrase.uses, m.phrase.text))
+    matches.sort(
+        key=lambda m: (
+            -wanted.get(m.phrase.text, 0.0),
+            -m.rating,
+            -m.similarity,
+            -m.phrase.uses,
+            m.phrase.text,
+        )
+    )
     best: dict[str, Candidate] = {}
     for match in matches:
         text = _filled(match.phrase.text, request.fan_name)
-        if text:
+        if text and text not in request.stopped:
             sameness = _SPACES.sub(" ", text).casefold()
             best.setdefault(sameness, _candidate(text, match, request.generation_type))
         if len(best) == request.candidates:
             break
     return tuple(best.values())
+
+
+def _wanted(fitting: list[Phrase], options: DraftOptions) -> dict[str, float]:
+    """How far each phrase is what a person asked for, by its text; nothing where they did not.
+
+    A hint, or a message begun, is compared with the phrases themselves. A length divides them by
+    their median. A tone is beyond what this drafter can hear.
+    """
+    texts = tuple(phrase.text for phrase in fitting)
+    found = dict.fromkeys(texts, 0.0)
+    if options.own_words:
+        alike = _index(texts).similarities(options.own_words)
+        found = dict(zip(texts, alike, strict=True))
+    if options.length is not None and texts:
+        middle = median(len(text) for text in texts)
+        for text in texts:
+            if (len(text) > middle) == (options.length is Length.LONGER):
+                found[text] += LENGTH_COUNTS
+    return found
 
 
 def _candidate(text: str, match: _Match, generation_type: GenerationType) -> Candidate:
@@ -148,6 +194,7 @@ def _candidate(text: str, match: _Match, generation_type: GenerationType) -> Can
         reasoning=reasoning,
         self_rating=match.rating,
         suggested_price_minor=phrase.price_minor if generation_type.sells else None,
+        template_id=phrase.template_id,
     )
 
 

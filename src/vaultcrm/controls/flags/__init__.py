@@ -20,6 +20,9 @@ FLAG_FIELDS = {
     "AI_MAX_TOKENS_PER_MESSAGE": "ai_max_tokens_per_message",
     "AI_ROLLOUT_STAGE": "ai_rollout_stage",
     "AI_ROLLOUT_CREATOR": "ai_rollout_creator",
+    "AI_OFFERS_PER_FAN_PER_DAY": "ai_offers_per_fan_per_day",
+    "AI_SPEND_PER_FAN_PER_WEEK": "ai_spend_per_fan_per_week",
+    "AI_COOLING_OFF_HOURS": "ai_cooling_off_hours",
 }
 """Flag names and the setting that each defaults to."""
 
@@ -92,4 +95,7 @@ def _flags(values: Mapping[str, Any]) -> Flags:
         max_tokens_per_message=values["ai_max_tokens_per_message"],
         rollout_stage=RolloutStage(values["ai_rollout_stage"]),
         rollout_creator=values["ai_rollout_creator"],
+        offers_per_fan_per_day=values["ai_offers_per_fan_per_day"],
+        spend_per_fan_per_week=values["ai_spend_per_fan_per_week"],
+        cooling_off_hours=values["ai_cooling_off_hours"],
     )

@@ -43,6 +43,11 @@ def check_reservation_for(*, free: bool, now: datetime) -> Reservation:
     return replace(reservation_for(free=free, now=now), tokens=0 if free else CHECK_TOKENS)
 
 
+def token_reservation(tokens: int, now: datetime) -> Reservation:
+    """So many tokens of the day, for a call that is part of a request let in already."""
+    return replace(reservation_for(free=True, now=now), tokens=tokens)
+
+
 def throttle_seconds(used: int, limit: int) -> float:
     """How long a call waits near the daily limit: 0 below 90 %, rising evenly to 3 s at 100 %."""
     if limit <= 0:

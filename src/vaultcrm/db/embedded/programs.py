@@ -54,12 +54,7 @@ def find_programs(place: Place, account: Account) -> Programs:
 
     Raises `DatabaseUnavailable` when the package brings none for this machine.
     """
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or spec.origin is None:
-        raise _no_programs()
-    installed = Path(spec.origin).parent / f"pginstall{MAJOR_VERSION}"
-    if not (installed / "bin" / "postgres").exists():
-        raise _no_programs()
+    installed = installed_programs()
     # Libraries that the wheel was repaired with lie beside the package, on Linux.
     libraries = installed.parents[1] / f"{_PACKAGE}.libs"
     if not account.switch or (_open_to_all(installed) and _open_to_all(libraries)):
@@ -70,6 +65,20 @@ def find_programs(place: Place, account: Account) -> Programs:
     if not copy.exists():
         _copy_programs(installed, libraries, copy)
     return Programs(copy / _PACKAGE / installed.name / "bin", account)
+
+
+def installed_programs() -> Path:
+    """The folder of the installed server: its `bin` holds the programs, pg_dump among them.
+
+    Raises `DatabaseUnavailable` when the package brings none for this machine.
+    """
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise _no_programs()
+    installed = Path(spec.origin).parent / f"pginstall{MAJOR_VERSION}"
+    if not (installed / "bin" / "postgres").exists():
+        raise _no_programs()
+    return installed
 
 
 def _open_to_all(top: Path) -> bool:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Pending, Rows, run, send
 from vaultcrm.domain.ids import new_id
-from vaultcrm.domain.people import Caller, Credential, Role
+from vaultcrm.domain.people import Caller, Credential, Role, TokenScope
 
 BY_TOKEN = """
     FROM api_tokens t JOIN users u ON u.id = t.user_id
@@ -20,18 +20,29 @@ BY_USER = """
     WHERE u.id = %(user_id)s AND u.disabled_at IS NULL
 """
 
-CALLER_COLUMNS = """
-    u.id, u.role, u.name, u.all_creators,
+_COLUMNS = """
+    u.id, u.role, u.name, u.all_creators, {scopes} AS scopes,
     CASE WHEN u.all_creators THEN NULL ELSE
       (SELECT array_agg(a.creator_id) FROM creator_assignments a WHERE a.user_id = u.id) END
 """
-CALLER_BY_TOKEN = "SELECT" + CALLER_COLUMNS + BY_TOKEN
+CALLER_COLUMNS = _COLUMNS.format(scopes="NULL::text[]")
+CALLER_COLUMNS_BY_TOKEN = _COLUMNS.format(scopes="t.scopes")
+CALLER_WIDTH = 6
+"""Columns of a caller, which come first in every row that has one."""
+CALLER_BY_TOKEN = "SELECT" + CALLER_COLUMNS_BY_TOKEN + BY_TOKEN
 CALLER_BY_USER = "SELECT" + CALLER_COLUMNS + BY_USER
 
 
 def read_caller_row(row: tuple[Any, ...]) -> Caller:
-    user_id, role, name, all_creators, creator_ids = row[:5]
-    return Caller(user_id, Role(role), name, all_creators, frozenset(creator_ids or ()))
+    user_id, role, name, all_creators, scopes, creator_ids = row[:CALLER_WIDTH]
+    return Caller(
+        user_id,
+        Role(role),
+        name,
+        all_creators,
+        frozenset(creator_ids or ()),
+        None if scopes is None else frozenset(map(TokenScope, scopes)),
+    )
 
 
 def _read_caller(rows: Rows) -> Caller | None:
@@ -99,17 +110,6 @@ async def assign(connection: Connection, user_id: UUID, creator_id: UUID, now: d
         VALUES (%(user_id)s, %(creator_id)s, %(now)s) ON CONFLICT DO NOTHING
     """
     params = {"user_id": user_id, "creator_id": creator_id, "now": now}
-    await run(connection, statement, params)
-
-
-async def add_token(
-    connection: Connection, token_hash: bytes, user_id: UUID, name: str, now: datetime
-) -> None:
-    statement = """
-        INSERT INTO api_tokens (token_hash, user_id, name, created_at)
-        VALUES (%(token_hash)s, %(user_id)s, %(name)s, %(now)s)
-    """
-    params = {"token_hash": token_hash, "user_id": user_id, "name": name, "now": now}
     await run(connection, statement, params)
 
 

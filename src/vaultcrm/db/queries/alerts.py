@@ -145,7 +145,7 @@ async def acknowledge(
     return await send(connection, ACKNOWLEDGE, params, bool)
 
 
-# Where an alert is about one message, the conversation that it belongs to.
+# Where an alert is about one message or conversation, where to look.
 PLACES = f"""
     SELECT a.id, o.conversation_id
     FROM alerts a
@@ -153,6 +153,10 @@ PLACES = f"""
                  AND o.id = (a.details ->> 'outbox')::uuid
     WHERE {_VISIBLE} AND a.cleared_at IS NULL
       AND starts_with(a.subject, 'creator/') AND a.details ? 'outbox'
+    UNION ALL
+    SELECT a.id, (a.details ->> 'conversation')::uuid
+    FROM alerts a
+    WHERE {_VISIBLE} AND a.cleared_at IS NULL AND a.details ? 'conversation'
 """
 TIMES_RAISED = f"""
     SELECT a.kind, a.subject, count(*)
@@ -165,7 +169,7 @@ TIMES_RAISED = f"""
 async def conversations_of_open(
     connection: Connection, creator_ids: list[UUID]
 ) -> Pending[dict[UUID, UUID]]:
-    """The conversation of each open alert that is about one message, by the alert's id."""
+    """The conversation of each open alert that is about one, or about a message, by the alert."""
     return await send(connection, PLACES, {"subjects": _subjects(creator_ids)}, dict)
 
 
@@ -180,3 +184,91 @@ async def times_raised(
         params,
         lambda rows: {(kind, subject): count for kind, subject, count in rows},
     )
+
+
+# ---- conditions that are looked at again and again
+
+OPEN_OF_KINDS = """
+    SELECT kind, details FROM alerts
+    WHERE kind = ANY(%(kinds)s) AND subject = %(subject)s AND cleared_at IS NULL
+"""
+NOTE = """
+    UPDATE alerts SET details = details || %(details)s::jsonb
+    WHERE kind = %(kind)s AND subject = %(subject)s AND cleared_at IS NULL
+"""
+COUNT_OPEN = """
+    SELECT kind, severity, count(*) FROM alerts WHERE cleared_at IS NULL GROUP BY kind, severity
+"""
+
+
+async def open_of_kinds(
+    connection: Connection, kinds: list[AlertKind]
+) -> Pending[dict[AlertKind, dict[str, Any]]]:
+    """The details of those open alerts of some kinds that concern the whole installation."""
+    params = {"kinds": [kind.value for kind in kinds], "subject": INSTALLATION}
+    return await send(
+        connection,
+        OPEN_OF_KINDS,
+        params,
+        lambda rows: {AlertKind(kind): details for kind, details in rows},
+    )
+
+
+async def note(connection: Connection, kind: AlertKind, details: dict[str, Any]) -> None:
+    """Lay details over those of the open alert of a kind that concerns the whole installation."""
+    params = {"kind": kind.value, "subject": INSTALLATION, "details": json.dumps(details)}
+    await run(connection, NOTE, params)
+
+
+async def count_open(connection: Connection) -> Pending[dict[tuple[str, ...], float]]:
+    """How many alerts are open, by kind and severity."""
+    return await send(
+        connection, COUNT_OPEN, {}, lambda rows: {(row[0], row[1]): row[2] for row in rows}
+    )
+
+
+# ---- who is told by e-mail
+
+TO_MAIL = """
+    SELECT a.kind, a.severity, a.subject, a.message, a.raised_at, a.cleared_at FROM alerts a
+    WHERE a.id = %(id)s
+"""
+RECIPIENTS = """
+    SELECT u.id, u.email FROM users u
+    WHERE u.role IN ('manager', 'admin') AND u.disabled_at IS NULL AND u.email IS NOT NULL
+      AND (%(creator_id)s::uuid IS NULL OR u.all_creators
+           OR EXISTS (SELECT 1 FROM creator_assignments c
+                      WHERE c.user_id = u.id AND c.creator_id = %(creator_id)s))
+      AND NOT EXISTS (SELECT 1 FROM alert_mails m
+                      WHERE m.alert_id = %(id)s AND m.user_id = u.id)
+    ORDER BY u.id
+"""
+MAILED = """
+    INSERT INTO alert_mails (alert_id, user_id, sent_at)
+    VALUES (%(alert_id)s, %(user_id)s, %(now)s) ON CONFLICT DO NOTHING
+"""
+_read_mail = records("kind", "severity", "subject", "message", "raised_at", "cleared_at")
+
+
+async def alert_to_mail(connection: Connection, alert_id: UUID) -> Record | None:
+    """What a mail about an alert is written from."""
+    found = await (await send(connection, TO_MAIL, {"id": alert_id}, _read_mail)).answer()
+    return found[0] if found else None
+
+
+async def recipients(
+    connection: Connection, alert_id: UUID, creator_id: UUID | None
+) -> list[tuple[UUID, str]]:
+    """Managers and admins who may see an alert of this creator, or with None of the installation,
+    and have not been told of it: ids and addresses.
+    """
+    params = {"id": alert_id, "creator_id": creator_id}
+    sent = await send(
+        connection, RECIPIENTS, params, lambda rows: [(row[0], row[1]) for row in rows]
+    )
+    return await sent.answer()
+
+
+async def mailed(connection: Connection, alert_id: UUID, user_id: UUID, now: datetime) -> None:
+    """Note that somebody has been told."""
+    await run(connection, MAILED, {"alert_id": alert_id, "user_id": user_id, "now": now})

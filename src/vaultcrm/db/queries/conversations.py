@@ -21,7 +21,7 @@ _CONVERSATION_NAMES = (
 CONVERSATIONS = f"""
     SELECT {_CONVERSATION}
     FROM conversations c JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
-    WHERE c.creator_id = ANY(%(creator_ids)s)
+    WHERE c.creator_id = ANY(%(creator_ids)s) AND c.erased_at IS NULL
       AND (%(before)s::timestamptz IS NULL
            OR (COALESCE(c.last_message_at, '-infinity'), c.id) < (%(before)s, %(before_id)s::uuid))
     ORDER BY c.last_message_at DESC NULLS LAST, c.id DESC
@@ -30,7 +30,7 @@ CONVERSATIONS = f"""
 GET_CONVERSATION = f"""
     SELECT {_CONVERSATION}
     FROM conversations c JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
-    WHERE c.creator_id = ANY(%(creator_ids)s) AND c.id = %(id)s
+    WHERE c.creator_id = ANY(%(creator_ids)s) AND c.id = %(id)s AND c.erased_at IS NULL
 """
 ADD_CONVERSATION = """
     INSERT INTO conversations (creator_id, id, fan_id, channel, external_ref, mode, unread_count,

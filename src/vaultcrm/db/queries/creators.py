@@ -8,10 +8,12 @@ from vaultcrm.domain.ids import new_id
 from vaultcrm.domain.people import Creator
 
 GET_CREATOR = """
-    SELECT id, handle, display_name, language, region FROM creators WHERE id = %(creator_id)s
+    SELECT id, handle, display_name, language, region, rules_revision
+    FROM creators WHERE id = %(creator_id)s
 """
 CREATOR_BY_HANDLE = """
-    SELECT id, handle, display_name, language, region FROM creators WHERE handle = %(handle)s
+    SELECT id, handle, display_name, language, region, rules_revision
+    FROM creators WHERE handle = %(handle)s
 """
 
 

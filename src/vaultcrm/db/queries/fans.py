@@ -17,12 +17,15 @@ _FAN_NAMES = (
 
 FANS = f"""
     SELECT {_FAN} FROM fans f
-    WHERE f.creator_id = ANY(%(creator_ids)s)
+    WHERE f.creator_id = ANY(%(creator_ids)s) AND f.erased_at IS NULL
       AND (%(after_creator)s::uuid IS NULL OR (f.creator_id, f.id) > (%(after_creator)s, %(after)s))
     ORDER BY f.creator_id, f.id
     LIMIT %(limit)s
 """
-GET_FAN = f"SELECT {_FAN} FROM fans f WHERE f.creator_id = ANY(%(creator_ids)s) AND f.id = %(id)s"
+GET_FAN = f"""
+    SELECT {_FAN} FROM fans f
+    WHERE f.creator_id = ANY(%(creator_ids)s) AND f.id = %(id)s AND f.erased_at IS NULL
+"""
 
 ADD_FAN = f"""
     INSERT INTO fans AS f (creator_id, id, handle, display_name, tier, lifetime_value_minor,

@@ -17,11 +17,19 @@ INSERT = """
             %(reason)s, %(notes)s, %(edit_distance)s, '{}', %(user_id)s, %(now)s, %(now)s)
 """
 
+# What is counted in an hour that is over changes: the hour is rolled up anew.
 ADD_PERFORMANCE = """
-    UPDATE ai_message_feedback
-    SET performance_data = performance_data || %(performance)s::jsonb, updated_at = %(now)s
-    WHERE creator_id = %(creator_id)s AND generation_id = %(generation_id)s
-    RETURNING performance_data
+    WITH changed AS (
+        UPDATE ai_message_feedback
+        SET performance_data = performance_data || %(performance)s::jsonb, updated_at = %(now)s
+        WHERE creator_id = %(creator_id)s AND generation_id = %(generation_id)s
+        RETURNING creator_id, created_at, performance_data
+    ), marked AS (
+        INSERT INTO rollup_marks (creator_id, id, at)
+        SELECT creator_id, %(mark_id)s, created_at FROM changed
+        WHERE created_at < date_bin(interval '1 hour', %(now)s, timestamptz '2000-01-01 00:00:00Z')
+    )
+    SELECT performance_data FROM changed
 """
 
 
@@ -73,6 +81,7 @@ async def add_performance(
         "creator_id": creator_id,
         "generation_id": generation_id,
         "performance": json.dumps(performance),
+        "mark_id": new_id(),
         "now": now,
     }
     return await send(connection, ADD_PERFORMANCE, params, _read_performance)

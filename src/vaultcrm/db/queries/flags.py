@@ -32,8 +32,15 @@ async def overrides(
     connection: Connection, creator_id: UUID
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Overrides of the installation and of one creator, by flag name."""
+    return await (await send_overrides(connection, creator_id)).answer()
+
+
+async def send_overrides(
+    connection: Connection, creator_id: UUID
+) -> Pending[tuple[dict[str, Any], dict[str, Any]]]:
+    """The same, for a pipeline."""
     params = {"nil": NIL, "creator_id": creator_id}
-    return await (await send(connection, FOR_CREATOR, params, _read)).answer()
+    return await send(connection, FOR_CREATOR, params, _read)
 
 
 async def set_override(

@@ -1,13 +1,16 @@
 """Generations: saved once, decided once. What waits for a person is in `queue`."""
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Pending, Rows, run, send
 from vaultcrm.domain.approval import ApprovalReason
+from vaultcrm.domain.draft_options import NO_OPTIONS, DraftOptions, Length, Tone
 from vaultcrm.domain.generation import (
+    Attempt,
     DeliveryStatus,
     GenerationRecord,
     GenerationStatus,
@@ -26,9 +29,9 @@ INSERT = """
          generated_message, suggested_price_minor, currency, alternatives, confidence_score,
          reasoning, note, approval_reasons, safety, priority, model, prompt_version,
          personality_version, last_message_id, input_tokens, output_tokens, cached_tokens,
-         cost_micro_usd, created_at, stale_at)
+         cost_micro_usd, created_at, options, template_id, attempts, stale_at)
     SELECT c.creator_id, %s, c.id, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s,
-           %s::jsonb, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+           %s::jsonb, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s::jsonb,
            CASE WHEN c.revision <> %s THEN %s::timestamptz END
     FROM conversations c
     WHERE c.creator_id = %s AND c.id = %s
@@ -63,7 +66,8 @@ COLUMNS = """
     g.reasoning, g.note, g.approval_reasons, g.safety, g.priority, g.model, g.prompt_version,
     g.personality_version, g.last_message_id, g.input_tokens, g.output_tokens, g.cached_tokens,
     g.cost_micro_usd, g.created_at, g.stale_at, g.claimed_by, g.claimed_until, g.approved_at,
-    g.approved_by, g.final_message, g.final_price_minor, g.snoozed_until
+    g.approved_by, g.final_message, g.final_price_minor, g.snoozed_until, g.options, g.template_id,
+    g.attempts
 """
 
 _WITH_DELIVERY = f"""
@@ -116,24 +120,34 @@ TAKE_BACK = f"""
 
 def safety_as_json(report: SafetyReport) -> str:
     """The report as it is stored: verdict, score and findings with short keys."""
+    return json.dumps(_safety_stored(report))
+
+
+def _safety_stored(report: SafetyReport) -> dict[str, Any]:
+    return {
+        "verdict": report.verdict.value,
+        "score": report.score,
+        "findings": [
+            [
+                f.category.value,
+                f.start,
+                f.end,
+                f.rule,
+                f.tier.value,
+                f.score,
+                f.matched,
+                f.reason,
+            ]
+            for f in report.findings
+        ],
+    }
+
+
+def _attempts_as_json(attempts: tuple[Attempt, ...]) -> str | None:
+    if not attempts:
+        return None
     return json.dumps(
-        {
-            "verdict": report.verdict.value,
-            "score": report.score,
-            "findings": [
-                [
-                    f.category.value,
-                    f.start,
-                    f.end,
-                    f.rule,
-                    f.tier.value,
-                    f.score,
-                    f.matched,
-                    f.reason,
-                ]
-                for f in report.findings
-            ],
-        }
+        [{"message": one.message, "safety": _safety_stored(one.safety)} for one in attempts]
     )
 
 
@@ -191,9 +205,31 @@ def _record(row: tuple[Any, ...]) -> GenerationRecord:
         final_message=row[31],
         final_price=None if row[32] is None else Money(row[32], currency),
         snoozed_until=row[33],
-        delivery_status=None if row[34] is None else DeliveryStatus(row[34]),
-        delivery_error=row[35],
-        leaves_at=row[36],
+        options=_options(row[34]),
+        template_id=row[35],
+        attempts=tuple(Attempt(one["message"], _safety(one["safety"])) for one in row[36] or ()),
+        delivery_status=None if row[37] is None else DeliveryStatus(row[37]),
+        delivery_error=row[38],
+        leaves_at=row[39],
+    )
+
+
+def _options_as_json(options: DraftOptions) -> str | None:
+    """The options as they are stored, without what was left open; None when all of it was."""
+    if options == NO_OPTIONS:
+        return None
+    return json.dumps({name: value for name, value in asdict(options).items() if value})
+
+
+def _options(stored: dict[str, str] | None) -> DraftOptions:
+    if stored is None:
+        return NO_OPTIONS
+    tone, length = stored.get("tone"), stored.get("length")
+    return DraftOptions(
+        tone=Tone(tone) if tone else None,
+        length=Length(length) if length else None,
+        hint=stored.get("hint", ""),
+        begin_from=stored.get("begin_from", ""),
     )
 
 
@@ -231,6 +267,9 @@ async def insert(
         record.usage.cache_read,
         record.cost_micro_usd,
         record.created_at,
+        _options_as_json(record.options),
+        record.template_id,
+        _attempts_as_json(record.attempts),
         revision,
         record.created_at if record.status is GenerationStatus.QUEUED else None,
         record.creator_id,

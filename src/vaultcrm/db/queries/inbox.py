@@ -91,7 +91,7 @@ _BRANCH = """
     (SELECT c.id, c.creator_id, c.fan_id, c.care, c.mode, c.waiting_since, c.last_message_at,
             c.unread_count, {place} AS place
      FROM conversations c{fans}
-     WHERE c.creator_id = %(creator_{number})s{wanted}{behind}
+     WHERE c.creator_id = %(creator_{number})s AND c.erased_at IS NULL{wanted}{behind}
      ORDER BY {place} {direction}, c.id {direction}
      LIMIT {limit})
 """
@@ -269,8 +269,9 @@ class LeavingMessage:
 
     @property
     def can_be_taken_back(self) -> bool:
-        """Whether nobody has tried to send it yet."""
-        return self.status is DeliveryStatus.PENDING and self.attempts == 0
+        """Whether nobody has tried to send it yet. A disclosure goes or stays with its message."""
+        untried = self.status is DeliveryStatus.PENDING and self.attempts == 0
+        return untried and self.author is not Author.DISCLOSURE
 
 
 LEAVING = """

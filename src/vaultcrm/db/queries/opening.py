@@ -6,7 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Pending, Rows, send
-from vaultcrm.db.queries.access import BY_TOKEN, BY_USER, CALLER_COLUMNS, read_caller_row
+from vaultcrm.db.queries.access import (
+    BY_TOKEN,
+    BY_USER,
+    CALLER_COLUMNS,
+    CALLER_COLUMNS_BY_TOKEN,
+    CALLER_WIDTH,
+    read_caller_row,
+)
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.limits import EVERYBODY, REQUESTS_PER_HOUR, TOKENS_PER_DAY, Reservation
 from vaultcrm.domain.people import SYSTEM_USER_ID, Caller, Credential
@@ -73,7 +80,9 @@ _OPEN = """
 NO_LIMIT = 2**63 - 1
 """The greatest ceiling that the counters can hold; a flag or setting beyond it means the same."""
 
-OPEN_BY_TOKEN = _OPEN.format(caller_columns=CALLER_COLUMNS, found_by=BY_TOKEN, no_limit=NO_LIMIT)
+OPEN_BY_TOKEN = _OPEN.format(
+    caller_columns=CALLER_COLUMNS_BY_TOKEN, found_by=BY_TOKEN, no_limit=NO_LIMIT
+)
 OPEN_BY_USER = _OPEN.format(caller_columns=CALLER_COLUMNS, found_by=BY_USER, no_limit=NO_LIMIT)
 
 
@@ -96,7 +105,10 @@ def _read_opening(rows: Rows) -> Opening | None:
     if not rows:
         return None
     row = rows[0]
-    return Opening(read_caller_row(row), row[5], row[6] or {}, row[7] or {}, row[8] or {}, row[9])
+    exists, installation, creator, used, heard = row[CALLER_WIDTH : CALLER_WIDTH + 5]
+    return Opening(
+        read_caller_row(row), exists, installation or {}, creator or {}, used or {}, heard
+    )
 
 
 async def open_generation(

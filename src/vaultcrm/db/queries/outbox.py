@@ -8,7 +8,7 @@ from uuid import UUID
 from vaultcrm.db.pending import Connection, Pending, Record, Rows, records, run, send
 from vaultcrm.domain.conversation import Author, Care, Mode
 from vaultcrm.domain.generation import DeliveryStatus
-from vaultcrm.domain.ids import NIL
+from vaultcrm.domain.ids import NIL, new_id
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.outbox import OutboxItem, Recipient
 from vaultcrm.domain.people import Creator
@@ -16,17 +16,18 @@ from vaultcrm.domain.people import Creator
 INSERT = """
     INSERT INTO outbox
         (creator_id, id, conversation_id, generation_id, author, author_user_id, text, price_minor,
-         currency, media_ids, bound_hash, seen_message_id, delivery_status, attempts, not_before,
-         created_at, updated_at)
+         currency, media_ids, bound_hash, seen_message_id, template_id, after_id, delivery_status,
+         attempts, not_before, created_at, updated_at)
     VALUES (%(creator_id)s, %(id)s, %(conversation_id)s, %(generation_id)s, %(author)s,
             %(author_user_id)s, %(text)s, %(price_minor)s, %(currency)s, %(media_ids)s,
-            %(bound_hash)s, %(seen_message_id)s, 'pending', 0, %(not_before)s, %(now)s, %(now)s)
+            %(bound_hash)s, %(seen_message_id)s, %(template_id)s, %(after_id)s, 'pending', 0,
+            %(not_before)s, %(now)s, %(now)s)
 """
 
 _ITEM = """
     o.id, o.creator_id, o.conversation_id, o.generation_id, o.author, o.author_user_id, o.text,
     o.price_minor, o.currency, o.media_ids, o.bound_hash, o.seen_message_id, o.not_before,
-    o.delivery_status, o.attempts, o.external_id
+    o.delivery_status, o.attempts, o.external_id, o.template_id, o.after_id
 """
 
 # `sending` is on disk before the platform is called: after a crash nobody can mistake a message
@@ -57,18 +58,21 @@ _RECIPIENT = """
     (SELECT m.id FROM messages m
       WHERE m.creator_id = c.creator_id AND m.conversation_id = c.id AND m.sender = 'fan'
       ORDER BY m.sent_at DESC, m.id DESC LIMIT 1),
-    c.care, c.mode, a.send_delay_seconds, a.paused_at IS NOT NULL
+    c.care, c.mode, a.send_delay_seconds, a.paused_at IS NOT NULL, f.disclosed_at,
+    c.disclosure_asked_at
 """
+_RECIPIENT_COLUMNS = 11
 _CONVERSATION = """
     FROM conversations c
     JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
     JOIN creators cr ON cr.id = c.creator_id
     LEFT JOIN channel_accounts a ON a.creator_id = c.creator_id AND a.channel = c.channel
-    WHERE c.creator_id = %(creator_id)s AND c.id = %(conversation_id)s
+    WHERE c.creator_id = %(creator_id)s AND c.id = %(conversation_id)s AND c.erased_at IS NULL
 """
 RECIPIENT = f"SELECT {_RECIPIENT} {_CONVERSATION}"
 DEPARTURE = f"""
     SELECT {_RECIPIENT}, cr.id, cr.handle, cr.display_name, cr.language, cr.region,
+           cr.rules_revision,
            (SELECT p.forbidden_words FROM ai_creator_personalities p
              WHERE p.creator_id = c.creator_id ORDER BY p.version DESC LIMIT 1),
            EXISTS (SELECT 1 FROM event_endpoints e
@@ -96,14 +100,21 @@ OVERDUE = f"""
 """
 
 # What a person makes of a message whose fate is not known, or that could not be sent.
+# The hour in which it was to leave may be over, and is rolled up anew.
 RESOLVE = f"""
-    UPDATE outbox o
-    SET delivery_status = %(status)s, error = %(error)s,
-        attempts = CASE WHEN %(status)s = 'pending' THEN 0 ELSE o.attempts END,
-        seen_message_id = COALESCE(%(seen_message_id)s, o.seen_message_id),
-        not_before = %(now)s, updated_at = %(now)s
-    WHERE o.creator_id = %(creator_id)s AND o.id = %(id)s AND o.delivery_status = ANY(%(from)s)
-    RETURNING {_ITEM}
+    WITH o AS (
+        UPDATE outbox o
+        SET delivery_status = %(status)s, error = %(error)s,
+            attempts = CASE WHEN %(status)s = 'pending' THEN 0 ELSE o.attempts END,
+            seen_message_id = COALESCE(%(seen_message_id)s, o.seen_message_id),
+            not_before = %(now)s, updated_at = %(now)s
+        WHERE o.creator_id = %(creator_id)s AND o.id = %(id)s AND o.delivery_status = ANY(%(from)s)
+        RETURNING o.*
+    ), marked AS (
+        INSERT INTO rollup_marks (creator_id, id, at)
+        SELECT o.creator_id, %(mark_id)s, o.created_at FROM o
+    )
+    SELECT {_ITEM} FROM o
 """
 
 PAGE = """
@@ -113,6 +124,7 @@ PAGE = """
     FROM outbox o
     LEFT JOIN users u ON u.id = o.author_user_id
     WHERE o.creator_id = ANY(%(creator_ids)s) AND o.delivery_status = ANY(%(statuses)s)
+      AND o.bound_hash <> ''
       AND (%(before)s::timestamptz IS NULL OR (o.updated_at, o.id) < (%(before)s, %(before_id)s))
     ORDER BY o.updated_at DESC, o.id DESC
     LIMIT %(limit)s
@@ -140,6 +152,8 @@ def _item(row: tuple[Any, ...]) -> OutboxItem:
         status=DeliveryStatus(row[13]),
         attempts=row[14],
         external_id=row[15],
+        template_id=row[16],
+        after_id=row[17],
     )
 
 
@@ -159,9 +173,12 @@ class Departure:
 def _read_departure(rows: Rows) -> Departure | None:
     if not rows:
         return None
-    *creator, forbidden_words, heard = rows[0][9:]
+    *creator, forbidden_words, heard = rows[0][_RECIPIENT_COLUMNS:]
     return Departure(
-        _recipient(rows[0][:9]), Creator(*creator), tuple(forbidden_words or ()), heard
+        _recipient(rows[0][:_RECIPIENT_COLUMNS]),
+        Creator(*creator),
+        tuple(forbidden_words or ()),
+        heard,
     )
 
 
@@ -170,7 +187,7 @@ def _read_recipient(rows: Rows) -> Recipient | None:
 
 
 def _recipient(row: tuple[Any, ...]) -> Recipient:
-    channel, conversation_ref, fan_id, fan_handle, newest, care, mode, delay, paused = row
+    channel, conversation_ref, fan_id, fan_handle, newest, care, mode, delay, paused, *told = row
     return Recipient(
         channel,
         conversation_ref,
@@ -181,6 +198,8 @@ def _recipient(row: tuple[Any, ...]) -> Recipient:
         mode=Mode(mode),
         send_delay_seconds=delay,
         paused=paused,
+        told_at=told[0],
+        asked_at=told[1],
     )
 
 
@@ -203,6 +222,8 @@ async def insert(connection: Connection, item: OutboxItem, now: datetime) -> Non
         "media_ids": list(item.media_ids) or None,
         "bound_hash": item.bound_hash,
         "seen_message_id": item.seen_message_id,
+        "template_id": item.template_id,
+        "after_id": item.after_id,
         "not_before": item.not_before,
         "now": now,
     }
@@ -298,6 +319,7 @@ async def resolve(
         "status": status.value,
         "seen_message_id": seen_message_id,
         "error": error,
+        "mark_id": new_id(),
         "now": now,
     }
     return await (await send(connection, RESOLVE, params, _read_item)).answer()

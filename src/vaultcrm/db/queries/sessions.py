@@ -13,8 +13,10 @@ from vaultcrm.domain.ids import new_id
 from vaultcrm.domain.people import Caller, OpenSession
 
 ADD = """
-    INSERT INTO sessions (id, token_hash, user_id, device, created_at, last_used_at, expires_at)
-    VALUES (%(id)s, %(token_hash)s, %(user_id)s, %(device)s, %(now)s, %(now)s, %(expires_at)s)
+    INSERT INTO sessions
+      (id, token_hash, user_id, device, created_at, last_used_at, expires_at, second_factor)
+    VALUES (%(id)s, %(token_hash)s, %(user_id)s, %(device)s, %(now)s, %(now)s, %(expires_at)s,
+            %(second_factor)s)
 """
 
 
@@ -26,6 +28,7 @@ async def add(
     device: str,
     now: datetime,
     expires_at: datetime,
+    second_factor: bool,
 ) -> None:
     params = {
         "id": new_id(),
@@ -34,21 +37,53 @@ async def add(
         "device": device,
         "now": now,
         "expires_at": expires_at,
+        "second_factor": second_factor,
     }
     await run(connection, ADD, params)
 
 
+ROTATE = """
+    UPDATE sessions
+    SET id = %(new_id)s, token_hash = %(token_hash)s,
+        second_factor = COALESCE(%(second_factor)s, second_factor)
+    WHERE id = %(id)s RETURNING id
+"""
+
+
+async def rotate(
+    connection: Connection,
+    session_id: UUID,
+    token_hash: bytes,
+    *,
+    second_factor: bool | None = None,
+) -> UUID | None:
+    """Give a session another secret and id: the ones before are dead. Returns the new id.
+
+    None when the session has ended. `second_factor` says whether its person has shown one; None
+    leaves that as it was.
+    """
+    params = {
+        "id": session_id,
+        "new_id": new_id(),
+        "token_hash": token_hash,
+        "second_factor": second_factor,
+    }
+    pending = await send(connection, ROTATE, params, lambda rows: rows[0][0] if rows else None)
+    return await pending.answer()
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A session that lives, and whose it is."""
+    """A session that lives, whose it is, and whether a second factor was shown for it."""
 
     id: UUID
     caller: Caller
     last_used_at: datetime
+    second_factor: bool
 
 
 FIND = f"""
-    SELECT {CALLER_COLUMNS}, s.id, s.last_used_at
+    SELECT {CALLER_COLUMNS}, s.id, s.last_used_at, s.second_factor
     FROM sessions s JOIN users u ON u.id = s.user_id
     WHERE s.token_hash = %(token_hash)s
       AND s.expires_at > %(now)s AND s.last_used_at > %(idle_since)s
@@ -59,8 +94,8 @@ FIND = f"""
 def _read_found(rows: Rows) -> Found | None:
     if not rows:
         return None
-    *caller, session_id, last_used_at = rows[0]
-    return Found(session_id, read_caller_row(tuple(caller)), last_used_at)
+    *caller, session_id, last_used_at, second_factor = rows[0]
+    return Found(session_id, read_caller_row(tuple(caller)), last_used_at, second_factor)
 
 
 async def find(

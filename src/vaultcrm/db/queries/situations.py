@@ -25,7 +25,8 @@ SITUATION = """
            EXISTS (SELECT 1 FROM ai_message_generations g
                    WHERE g.creator_id = c.creator_id AND g.conversation_id = c.id
                      AND g.status = 'queued' AND g.stale_at IS NOT NULL),
-           c.revision, a.config -> 'automatedSending'
+           c.revision, a.config -> 'automatedSending', cr.rules_revision,
+           c.disclosure_asked_at
     FROM conversations c
     JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
     LEFT JOIN channel_accounts a ON a.creator_id = c.creator_id AND a.channel = c.channel
@@ -51,7 +52,7 @@ SITUATION = """
         ORDER BY v.version DESC
         LIMIT 1
     ) p ON true
-    WHERE c.creator_id = %(creator_id)s AND c.id = %(conversation_id)s
+    WHERE c.creator_id = %(creator_id)s AND c.id = %(conversation_id)s AND c.erased_at IS NULL
       AND (%(fan_id)s::uuid IS NULL OR c.fan_id = %(fan_id)s::uuid)
 """
 
@@ -63,13 +64,14 @@ REPERTOIRE = """
                       WHERE b.creator_id = m.creator_id AND b.conversation_id = m.conversation_id
                         AND b.sent_at < m.sent_at AND b.sender = 'fan'
                       ORDER BY b.sent_at DESC LIMIT 1), '') AS prompted_by,
-            '' AS category, m.price_minor, 1::bigint AS uses
+            '' AS category, m.price_minor, 1::bigint AS uses, NULL::uuid AS template_id
      FROM messages m
-     WHERE m.creator_id = %(creator_id)s AND m.sender = 'creator'
+     WHERE m.creator_id = %(creator_id)s AND m.sender = 'creator' AND m.author <> 'disclosure'
+       AND m.text <> ''
      ORDER BY m.id DESC
      LIMIT 400)
     UNION ALL
-    (SELECT t.template_text, '', t.category, t.price_minor, t.usage_count
+    (SELECT t.template_text, '', t.category, t.price_minor, t.usage_count, t.id
      FROM ai_message_templates t
      WHERE t.creator_id = %(creator_id)s AND t.archived_at IS NULL
      ORDER BY t.usage_count DESC, t.id
@@ -112,7 +114,7 @@ def _read_situation(rows: Rows, creator_id: UUID, conversation_id: UUID) -> Situ
             system_prompt=row[29],
         )
     return Situation(
-        creator=Creator(*row[0:5]),
+        creator=Creator(*row[0:5], *row[33:34]),
         fan=Fan(
             id=fan_id,
             creator_id=creator_id,
@@ -132,6 +134,7 @@ def _read_situation(rows: Rows, creator_id: UUID, conversation_id: UUID) -> Situ
             external_ref=row[15],
             mode=Mode(row[16]),
             care=None if row[17] is None else Care(row[17]),
+            disclosure_asked_at=row[34],
         ),
         waiting_since=row[18],
         messages=tuple(_message(item) for item in row[19] or ()),

@@ -374,7 +374,7 @@ _LATEST = "COALESCE(c.last_message_at, c.created_at) DESC, c.id DESC"
 RECENT_FANS = f"""
     SELECT c.id AS conversation_id, f.display_name, f.handle
     FROM conversations c JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
-    WHERE c.creator_id = %(creator_id)s
+    WHERE c.creator_id = %(creator_id)s AND c.erased_at IS NULL
     ORDER BY {_LATEST}
     LIMIT %(limit)s
 """
@@ -382,7 +382,7 @@ RECENT_FANS = f"""
 FANS_NAMED = f"""
     SELECT c.id AS conversation_id, f.display_name, f.handle
     FROM (SELECT f.id, f.display_name, f.handle FROM fans f
-          WHERE f.creator_id = %(creator_id)s AND {NAMED}
+          WHERE f.creator_id = %(creator_id)s AND f.erased_at IS NULL AND {NAMED}
           OFFSET 0) f
     JOIN conversations c ON c.creator_id = %(creator_id)s AND c.fan_id = f.id
     ORDER BY {_LATEST}

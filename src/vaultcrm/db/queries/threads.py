@@ -32,10 +32,11 @@ ADD_CONVERSATION = """
 
 ADD_MESSAGE = """
     INSERT INTO messages (creator_id, id, conversation_id, sender, author, author_user_id,
-                          generation_id, external_id, text, price_minor, currency, sent_at)
+                          generation_id, template_id, external_id, text, price_minor, currency,
+                          sent_at)
     VALUES (%(creator_id)s, %(id)s, %(conversation_id)s, %(sender)s, %(author)s,
-            %(author_user_id)s, %(generation_id)s, %(external_id)s, %(text)s, %(price_minor)s,
-            %(currency)s, %(sent_at)s)
+            %(author_user_id)s, %(generation_id)s, %(template_id)s, %(external_id)s, %(text)s,
+            %(price_minor)s, %(currency)s, %(sent_at)s)
     ON CONFLICT (creator_id, conversation_id, external_id) DO NOTHING
     RETURNING id
 """
@@ -45,7 +46,8 @@ ADD_OURS = ADD_MESSAGE.replace(
     "DO NOTHING",
     """DO UPDATE
       SET author = EXCLUDED.author, author_user_id = EXCLUDED.author_user_id,
-          generation_id = EXCLUDED.generation_id, price_minor = EXCLUDED.price_minor,
+          generation_id = EXCLUDED.generation_id, template_id = EXCLUDED.template_id,
+          price_minor = EXCLUDED.price_minor,
           currency = EXCLUDED.currency
       WHERE messages.sender = EXCLUDED.sender""",
 )
@@ -75,7 +77,7 @@ NOTE_PURCHASE = """
     UPDATE messages SET purchased_at = %(purchased_at)s
     WHERE creator_id = %(creator_id)s AND conversation_id = %(conversation_id)s
       AND external_id = %(external_id)s AND purchased_at IS NULL
-    RETURNING generation_id, price_minor, currency
+    RETURNING id, generation_id, price_minor, currency
 """
 
 # A fan whose first purchase this is takes its currency; later ones in another currency are kept
@@ -172,6 +174,7 @@ async def add_message(
     price: Money | None = None,
     author_user_id: UUID | None = None,
     generation_id: UUID | None = None,
+    template_id: UUID | None = None,
     ours: bool = False,
 ) -> UUID | None:
     """Store a message and return its id; None when the same one is there already.
@@ -186,6 +189,7 @@ async def add_message(
         "author": author.value,
         "author_user_id": author_user_id,
         "generation_id": generation_id,
+        "template_id": template_id,
         "external_id": external_id,
         "text": text,
         "price_minor": None if price is None else price.minor,
@@ -272,10 +276,10 @@ async def note_purchase(
     creator_id: UUID,
     thread: Thread,
     event: InboundEvent,
-) -> tuple[UUID | None, Money] | None:
+) -> tuple[UUID, UUID | None, Money] | None:
     """Mark a message as bought and add to the fan's lifetime value and tier, in one currency.
 
-    Returns the generation behind the message, if any, and the amount; None when the message is
+    Returns the message, the generation behind it, if any, and the amount; None when the message is
     unknown or was bought before.
     """
     pending = await send(
@@ -292,10 +296,10 @@ async def note_purchase(
     found = await pending.answer()
     if found is None:
         return None
-    generation_id, price_minor, currency = found
+    message_id, generation_id, price_minor, currency = found
     amount = event.amount or Money(price_minor or 0, currency or "USD")
     await add_value(connection, creator_id, thread.fan_id, amount)
-    return generation_id, amount
+    return message_id, generation_id, amount
 
 
 async def add_value(connection: Connection, creator_id: UUID, fan_id: UUID, amount: Money) -> None:

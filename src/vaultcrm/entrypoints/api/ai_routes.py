@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from vaultcrm.controls.auth import acting_chatter
+from vaultcrm.domain.draft_options import NO_OPTIONS
 from vaultcrm.domain.people import Credential
 from vaultcrm.entrypoints.api.context import (
     CallerDep,
@@ -44,6 +45,7 @@ async def generate(
         generation_type=body.generation_type,
         fan_id=body.fan_id,
         chatter_id=body.chatter_id,
+        options=NO_OPTIONS if body.options is None else body.options.value(),
     )
     if "idempotency-key" not in request.headers:
         return json_response(encode_generation(await generate_message(parts, credential, wanted)))

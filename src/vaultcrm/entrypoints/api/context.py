@@ -2,13 +2,21 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Annotated, cast
 from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.responses import Response
 
-from vaultcrm.controls.auth import credential_from_header, require_creator
+from vaultcrm.adapters.identity.oidc import looks_like_jwt
+from vaultcrm.controls.auth import (
+    bearer_token,
+    credential_from_header,
+    hash_token,
+    require_creator,
+    require_scope,
+)
 from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import access, creators, idempotency
 from vaultcrm.domain.errors import (
@@ -19,6 +27,8 @@ from vaultcrm.domain.errors import (
     Unauthenticated,
 )
 from vaultcrm.domain.people import Caller, Credential
+from vaultcrm.entrypoints import doors
+from vaultcrm.entrypoints.api.problems import MEDIA_TYPE
 from vaultcrm.workflows.find_draft import visible_creators
 from vaultcrm.workflows.parts import Parts, Receipt
 
@@ -30,19 +40,47 @@ def parts_of(request: Request) -> Parts:
 
 
 def credential_of(request: Request) -> Credential:
-    """The bearer token, not looked at yet; raises Unauthenticated when there is none."""
-    return credential_from_header(request.headers.get("authorization"))
+    """The bearer token as one of ours, not looked at yet; raises Unauthenticated without one."""
+    return credential_from_header(request.headers.get("authorization"), doors.scope_of(request))
+
+
+async def known_credential_of(request: Request) -> Credential:
+    """Who asks: one of our tokens, not looked at yet, or the user of a JWT, which is verified.
+
+    Raises Unauthenticated when there is none, and IssuerUnavailable.
+    """
+    parts = parts_of(request)
+    token = bearer_token(request.headers.get("authorization"))
+    if parts.identities is not None and looks_like_jwt(token):
+        now = parts.now()
+        identity = await parts.identities.verify(token, now)
+        user_id = await parts.known_identities.user_of(parts.pool, identity, now)
+        credential = Credential(user_id=user_id, needs=doors.scope_of(request))
+        request.state.credential = credential
+        return credential
+    token_hash = hash_token(token)
+    parts.token_uses.note(token_hash, parts.now())
+    request.state.credential = credential = Credential(
+        token_hash=token_hash, needs=doors.scope_of(request)
+    )
+    return credential
 
 
 async def caller_of(request: Request) -> Caller:
-    """The caller behind the bearer token; raises Unauthenticated."""
+    """The caller behind the bearer token, whom this route is for.
+
+    Raises Unauthenticated, and Forbidden for another role or a token without the scope.
+    """
     parts = parts_of(request)
-    credential = credential_of(request)
+    credential = await known_credential_of(request)
     async with parts.pool.connection() as connection:
         sent = await access.find_caller(connection, credential, parts.now())
         caller = await sent.answer()
     if caller is None:
         raise Unauthenticated("This token is unknown, expired or revoked. Make a new one.")
+    request.state.caller = caller
+    require_scope(caller, credential.needs)
+    doors.require_open(request, caller)
     return caller
 
 
@@ -67,7 +105,7 @@ async def _parts(request: Request) -> Parts:
 
 
 async def _credential(request: Request) -> Credential:
-    return credential_of(request)
+    return await known_credential_of(request)
 
 
 PartsDep = Annotated[Parts, Depends(_parts)]
@@ -121,5 +159,7 @@ def _repeat(stored: idempotency.StoredAnswer | None, fingerprint: bytes) -> Resp
     if stored is None or stored.response is None or stored.status_code is None:
         raise Conflict("The first request with this Idempotency-Key is still being worked on.")
     response = json_response(stored.response, stored.status_code)
+    if stored.status_code >= HTTPStatus.BAD_REQUEST:
+        response.headers["content-type"] = MEDIA_TYPE
     response.headers["Idempotency-Replayed"] = "true"
     return response

@@ -9,8 +9,10 @@ from psycopg import Error as DatabaseError
 from psycopg_pool import PoolTimeout
 
 from vaultcrm.controls.auth import require_role
+from vaultcrm.db.migrate import head
 from vaultcrm.db.pending import Record
 from vaultcrm.db.queries import audit
+from vaultcrm.db.queries.observations import revision_of
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Role
 from vaultcrm.entrypoints.api.context import (
@@ -31,6 +33,7 @@ from vaultcrm.entrypoints.api.schemas.control import (
     HealthOut,
     WebhookOut,
 )
+from vaultcrm.workflows.observe import worker_is_alive
 from vaultcrm.workflows.parts import Receipt
 from vaultcrm.workflows.receive_message import accept_webhook
 from vaultcrm.workflows.set_flag import FlagInForce, flags_in_force, set_flag
@@ -122,12 +125,21 @@ async def healthz() -> HealthOut:
 
 @router.get("/readyz", tags=["Health"], responses={503: {"model": HealthOut}})
 async def readyz(request: Request) -> Response:
-    """The process can work: the database answers."""
+    """The process can work: the database answers and has this release's schema, or a newer one.
+
+    `worker` says whether a worker was seen in the last minute. Without one this process can work
+    all the same: what it defers waits.
+    """
     parts = parts_of(request)
     try:
         async with parts.pool.connection(timeout=2) as connection:
-            await connection.execute("SELECT 1")
+            revision = await revision_of(connection)
+            alive = await worker_is_alive(parts, connection)
     except (DatabaseError, PoolTimeout):
         body = HealthOut(status="unavailable", detail="The database does not answer.")
         return JSONResponse(body.model_dump(by_alias=True), 503)
-    return JSONResponse(HealthOut(status="ok").model_dump(by_alias=True))
+    if revision is None or revision < head():
+        body = HealthOut(status="unavailable", detail="The database needs vaultcrm migrate.")
+        return JSONResponse(body.model_dump(by_alias=True), 503)
+    body = HealthOut(status="ok", worker="alive" if alive else "silent")
+    return JSONResponse(body.model_dump(by_alias=True))

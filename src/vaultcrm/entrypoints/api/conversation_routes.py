@@ -145,7 +145,7 @@ async def set_care(
 
     async def change(connection: Connection) -> Record:
         tending = Tending(connection, caller, body.creator_id, parts.now())
-        await change_care(tending, conversation_id, body.care, body.reason)
+        await change_care(parts, tending, conversation_id, body.care, body.reason)
         found = await conversations.get_conversation(connection, [body.creator_id], conversation_id)
         return the_one(await found.answer(), "conversation")
 

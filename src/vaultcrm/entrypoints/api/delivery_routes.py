@@ -56,6 +56,7 @@ async def send_message(
             price=price,
             media_ids=body.media_ids,
             seen_message_id=body.seen_message_id,
+            template_id=body.template_id,
         )
         written = await write_message(parts, caller, wanted, receipt=receipt, encode=encode)
         return json_response(encode(written))

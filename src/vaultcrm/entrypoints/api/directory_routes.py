@@ -7,10 +7,11 @@ from fastapi.responses import Response
 
 from vaultcrm.controls.auth import require_role
 from vaultcrm.db.pending import Connection, Record
-from vaultcrm.db.queries import creators, fans, templates
+from vaultcrm.db.queries import creators, fans, template_outcomes, templates
 from vaultcrm.domain.errors import Conflict
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.people import Caller, tier_of
+from vaultcrm.domain.template import NO_OUTCOMES
 from vaultcrm.entrypoints.api.context import (
     CallerDep,
     PartsDep,
@@ -171,13 +172,25 @@ async def list_templates(
     cursor: Cursor = None,
     creator_id: OneCreator = None,
 ) -> Response:
-    """Message templates, by creator, category and name."""
+    """Message templates, by creator, category and name.
+
+    `performanceStats` has `usesByDay`, and of the messages sent in the last 30 days how many were
+    `sent`, `replied` to within a day and `bought`, and their `revenueMinor` by currency.
+    """
 
     async def read(after: Place | None, most: int) -> list[Record]:
         async with parts.pool.connection() as connection:
             creator_ids = await creators_asked_for(connection, caller, creator_id)
             sent = await templates.list_templates(connection, creator_ids, most, after=after)
-            return await sent.answer()
+            found = await sent.answer()
+            outcomes_sent = await template_outcomes.outcomes(
+                connection, creator_ids, [record["id"] for record in found], parts.now()
+            )
+            outcomes = await outcomes_sent.answer()
+        for record in found:
+            came = outcomes.get(record["id"], NO_OUTCOMES)
+            record["performance_stats"] = record["performance_stats"] | came.as_json()
+        return found
 
     return await _TEMPLATES.page(limit, cursor, read)
 

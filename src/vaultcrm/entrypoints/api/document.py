@@ -35,6 +35,12 @@ _SPECIAL: Mapping[str, tuple[HTTPStatus, ...]] = {
     "/api/ai/metrics": (HTTPStatus.FORBIDDEN,),
     "/api/alerts": (HTTPStatus.FORBIDDEN,),
     "/api/audit": (HTTPStatus.FORBIDDEN,),
+    "/api/audit/seals": (HTTPStatus.FORBIDDEN,),
+    "/api/fans/{fan_id}/export": (HTTPStatus.FORBIDDEN,),
+    "/api/erasures": (HTTPStatus.FORBIDDEN,),
+    "/api/audit/export": (HTTPStatus.FORBIDDEN,),
+    "/api/care/fans": (HTTPStatus.FORBIDDEN,),
+    "/api/content-rules": (HTTPStatus.FORBIDDEN,),
     "/api/event-endpoints": (HTTPStatus.FORBIDDEN,),
     "/api/event-deliveries": (HTTPStatus.FORBIDDEN,),
 }
@@ -85,7 +91,11 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
-    statuses = {*_ANY, *_SPECIAL.get(path, ()), *(_CHANGING if method == "post" else ())}
+    statuses = {
+        *_ANY,
+        *_SPECIAL.get(path, ()),
+        *(_CHANGING if method in {"post", "put", "delete"} else ()),
+    }
     for status in sorted(statuses):
         operation["responses"][str(status.value)] = {
             "description": status.phrase,

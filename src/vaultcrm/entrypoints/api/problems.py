@@ -12,8 +12,10 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
+from vaultcrm.controls.monitoring.request_id import current_request_id
 from vaultcrm.domain import errors
 from vaultcrm.domain.conversation import Message
+from vaultcrm.entrypoints.api import refusals
 from vaultcrm.entrypoints.api.schemas.problems import NewMessageOut
 
 PROBLEM_TYPE = "/problems/"
@@ -35,6 +37,7 @@ STATUS: Mapping[type[errors.VaultError], HTTPStatus] = {
     errors.DrafterRateLimited: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DrafterTimeout: HTTPStatus.GATEWAY_TIMEOUT,
     errors.DrafterError: HTTPStatus.BAD_GATEWAY,
+    errors.IssuerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.SecretUnreadable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -56,6 +59,8 @@ def problem(
         "status": status,
         "detail": detail,
     }
+    if (request_id := current_request_id()) is not None:
+        body["requestId"] = request_id
     body.update({name: value for name, value in members.items() if value is not None})
     return JSONResponse(body, status, dict(headers or {}), media_type=MEDIA_TYPE)
 
@@ -116,11 +121,19 @@ def body_too_large(path: str) -> JSONResponse:
     )
 
 
+def note_database_error(request: Request) -> None:
+    """Count that the database was away, for the alert that tells of it."""
+    parts = getattr(request.app.state, "parts", None)
+    if parts is not None:
+        parts.observed.database_error()
+
+
 def install(app: FastAPI) -> None:
     """Answer every error with a problem document."""
 
     @app.exception_handler(errors.VaultError)
     async def ours(request: Request, error: errors.VaultError) -> JSONResponse:
+        await refusals.note(request, error)
         return problem_of(error)
 
     @app.exception_handler(RequestValidationError)
@@ -146,6 +159,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(OperationalError)
     @app.exception_handler(PoolTimeout)
     async def database(request: Request, error: Exception) -> JSONResponse:
+        note_database_error(request)
         return problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
             errors.DatabaseUnavailable.slug,

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 
 from vaultcrm.domain.errors import FieldProblem, InvalidInput
-from vaultcrm.entrypoints.api.context import credential_of, parts_of
+from vaultcrm.entrypoints.api.context import known_credential_of, parts_of
 from vaultcrm.entrypoints.api.problems import UNREADABLE
 
 
@@ -34,7 +34,10 @@ class StraightRoute(APIRoute):
                     [{**found, "loc": ("body", *found["loc"])} for found in error.errors()]
                 ) from error
             return await endpoint(
-                request, body=read, parts=parts_of(request), credential=credential_of(request)
+                request,
+                body=read,
+                parts=parts_of(request),
+                credential=await known_credential_of(request),
             )
 
         return handle

@@ -12,7 +12,9 @@ from typing import Annotated, Any, BinaryIO, NoReturn
 
 import typer
 
+from vaultcrm.domain.content_rules import NO_RULES, OwnRules
 from vaultcrm.domain.safety import Category, Finding, FindingTier, Scope, Verdict
+from vaultcrm.entrypoints.cli.rules_file import read_rules
 from vaultcrm.pipeline.safety.filter import ContentFilter
 
 _BOM = b"\xef\xbb\xbf"
@@ -37,6 +39,10 @@ def check(
     forbidden: Annotated[
         list[str] | None, typer.Option(help="A word that the creator never uses; repeatable.")
     ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(help="Rules of the creator's own, a JSON object a line: see docs/safety.md."),
+    ] = None,
 ) -> None:
     """Check texts with the content filter.
 
@@ -44,10 +50,11 @@ def check(
     with the verdict "review" and explained on standard error, and the exit status is then 1.
     """
     words = tuple(forbidden or ())
+    own_rules = NO_RULES if rules is None else read_rules(rules)
     if text is not None:
         if file != "-":
             raise typer.BadParameter("Give either a file or --text, not both.")
-        _print(_checked(ContentFilter.load(), None, text, scope, words))
+        _print(_checked(ContentFilter.load(), None, text, scope, words, own_rules))
         return
     with _opened(file) as lines:
         content_filter = ContentFilter.load()
@@ -60,7 +67,7 @@ def check(
                 typer.echo(f"line {number}: {problem}", err=True)
                 _print(_unreadable(problem.id))
             else:
-                _print(_checked(content_filter, line_id, line_text, scope, words))
+                _print(_checked(content_filter, line_id, line_text, scope, words, own_rules))
     if not well_formed:
         raise typer.Exit(1)
 
@@ -120,8 +127,9 @@ def _checked(
     text: str,
     scope: Scope,
     forbidden_words: tuple[str, ...],
+    own_rules: OwnRules,
 ) -> dict[str, Any]:
-    report = content_filter.check(text, scope, forbidden_words)
+    report = content_filter.check(text, scope, forbidden_words, own_rules=own_rules)
     return _answer(line_id, report.verdict, report.findings)
 
 

@@ -25,10 +25,16 @@ REQUEST_SECONDS = 10
 
 
 def main() -> None:
+    from vaultcrm.entrypoints.log_lines import log_as_set
+    from vaultcrm.entrypoints.logs import keep_texts_out
+    from vaultcrm.settings import load_settings
+
+    keep_texts_out()
+    as_json = log_as_set(load_settings())
     threading.Thread(target=_follow_the_parent, name="parent", daemon=True).start()
     match sys.argv[1:]:
         case ["web", descriptor]:
-            _serve_web(int(descriptor))
+            _serve_web(int(descriptor), own_log=as_json)
         case ["worker"]:
             _run_worker()
         case _:
@@ -44,12 +50,16 @@ def _follow_the_parent() -> None:
     os._exit(1)
 
 
-def _serve_web(descriptor: int) -> None:
+def _serve_web(descriptor: int, *, own_log: bool) -> None:
     import uvicorn
+    from uvicorn.config import LOGGING_CONFIG
 
     from vaultcrm.entrypoints.asgi import create_app
+    from vaultcrm.entrypoints.cli.patient_protocol import PatientProtocol
+    from vaultcrm.settings import load_settings
 
-    app = create_app()
+    settings = load_settings()
+    app = create_app(settings)
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -68,9 +78,14 @@ def _serve_web(descriptor: int) -> None:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=PatientProtocol,
         access_log=False,
         server_header=False,
+        # Only proxies that are named may say whose request it is; uvicorn alone would believe any
+        # on this machine.
+        proxy_headers=bool(settings.vaultcrm_trusted_proxies),
+        forwarded_allow_ips=list(settings.vaultcrm_trusted_proxies),
+        log_config=None if own_log else LOGGING_CONFIG,
         log_level="warning",
         timeout_graceful_shutdown=REQUEST_SECONDS,
     )

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from vaultcrm.db.queries import access, conversations, creators, queue, templates
 from vaultcrm.db.queries.queue import Selection
+from vaultcrm.domain.channels import EventKind, InboundEvent
 from vaultcrm.domain.errors import Conflict, DrafterError, LimitExceeded
 from vaultcrm.domain.people import SYSTEM_USER_ID, Caller, Credential, Role
 from vaultcrm.domain.template import TemplateDraft
@@ -18,6 +19,7 @@ from vaultcrm.workflows.generate_message import GenerateRequest, generate_messag
 from vaultcrm.workflows.import_conversations import import_conversations
 from vaultcrm.workflows.manage_people import add_user
 from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.receive_message import receive_event
 from vaultcrm.workflows.set_flag import set_flag
 
 Say = Callable[[str], None]
@@ -30,6 +32,8 @@ DEMO_FLAGS = {
 }
 """So that some simple replies leave by themselves, the rest waits in the queue, and a day's history
 leaves tokens for whoever tries it out."""
+ASKED = "Can I ask you something? Is this really you, or is it an AI?"
+ASKED_ID = "demo-asks"
 OPENED = timedelta(days=60)
 """So long the creators have been here."""
 
@@ -49,7 +53,7 @@ async def fill(parts: Parts, say: Say) -> None:
         for personality in world.personalities
     }
     say("Writing months of conversations")
-    lines = list(_import_lines(world))
+    lines = list(_import_lines(world, parts.now() - OPENED))
     await import_conversations(
         parts.pool, lines, content_filter=parts.content_filter, now=parts.now()
     )
@@ -63,6 +67,7 @@ async def fill(parts: Parts, say: Say) -> None:
     await _remember(parts, world, found)
     say("Drafting answers for the fans who wait")
     await _draft(parts, caller, world, say)
+    await _ask(parts, world, found)
 
 
 async def _demo_user(parts: Parts) -> Caller:
@@ -141,15 +146,40 @@ async def _add_template(parts: Parts, template: DemoTemplate) -> None:
         )
 
 
-def _import_lines(world: DemoWorld) -> Iterator[bytes]:
-    """The conversations as `vaultcrm import` takes them, notes and disclosure with them."""
+def _import_lines(world: DemoWorld, opened: datetime) -> Iterator[bytes]:
+    """The conversations as `vaultcrm import` takes them, notes and disclosure with them. Who was
+    there before AI was `opened` was told then.
+    """
     extras = {(extra.creator_handle, extra.handle): extra for extra in world.extras}
     for line in world.conversations:
         extra = extras[line["creator"]["handle"], line["fan"]["handle"]]
         fan: dict[str, object] = {**line["fan"], "notes": extra.notes}
         if extra.disclosed:
-            fan["disclosedAt"] = line["messages"][0]["sentAt"]
+            first = datetime.fromisoformat(line["messages"][0]["sentAt"])
+            fan["disclosedAt"] = max(first, opened).isoformat()
         yield json.dumps({**line, "fan": fan}).encode()
+
+
+async def _ask(parts: Parts, world: DemoWorld, found: dict[str, UUID]) -> None:
+    """One fan who was answered wants to know whether AI writes."""
+    told = {(extra.creator_handle, extra.handle) for extra in world.extras if extra.disclosed}
+    for line in world.conversations:
+        creator, fan = line["creator"]["handle"], line["fan"]["handle"]
+        if (creator, fan) in told and line["messages"][-1]["from"] == "creator":
+            break
+    else:
+        return
+    event = InboundEvent(
+        event_id=ASKED_ID,
+        kind=EventKind.MESSAGE,
+        fan_handle=fan,
+        fan_display_name=line["fan"]["displayName"],
+        conversation_ref=fan,
+        occurred_at=parts.now(),
+        text=ASKED,
+    )
+    async with parts.transaction() as connection:
+        await receive_event(parts, connection, line["channel"], found[creator], event)
 
 
 async def _draft(parts: Parts, caller: Caller, world: DemoWorld, say: Say) -> None:

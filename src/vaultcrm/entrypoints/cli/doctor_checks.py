@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from vaultcrm import __version__
 from vaultcrm.domain.errors import DatabaseUnavailable, InvalidInput
 from vaultcrm.entrypoints.cli.survey import Survey
-from vaultcrm.settings import Settings
+from vaultcrm.settings import Settings, is_secret
 
 
 class State(StrEnum):
@@ -115,11 +115,6 @@ def check_file(survey: Survey) -> list[Check]:
             )
         ]
     return []
-
-
-def is_secret(field: str) -> bool:
-    """Whether a setting's value is never shown, nor a part of it."""
-    return "SecretStr" in str(Settings.model_fields[field].annotation)
 
 
 # --- what the settings say together ----------------------------------------------------------

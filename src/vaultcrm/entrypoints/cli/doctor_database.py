@@ -3,12 +3,14 @@
 import asyncio
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from vaultcrm.domain.errors import DatabaseUnavailable
 from vaultcrm.domain.ids import NIL
 from vaultcrm.entrypoints.cli.doctor_checks import Check, failed, ok, warning
+from vaultcrm.entrypoints.cli.doctor_data import check_data
 from vaultcrm.settings import Settings
 
 
@@ -80,6 +82,8 @@ def _examine(url: str, kind: str, settings: Settings) -> Examined:
         return Examined(tuple(checks), seen.clock_ahead)
     checks.append(_schema_check(at, missing, seen))
     if not missing:
+        checks.append(_audit_check(url, kind))
+        checks.extend(check_data(url))
         overrides, accounts = asyncio.run(_stored(url, settings))
         checks.append(_flags_check(overrides))
         checks.extend(accounts)
@@ -145,6 +149,32 @@ def _schema_check(at: str | None, missing: list[str], seen: _Seen) -> Check:
             f"Run: GRANT CREATE ON SCHEMA public TO {seen.user}; as the database's owner.",
         )
     return warning("Schema", listed, "Run vaultcrm migrate, or let the next start do it.")
+
+
+def _audit_check(url: str, kind: str) -> Check:
+    """Whether the application, as it connects, could change the audit log."""
+    from vaultcrm.db.role_setup import application_address, see_split
+
+    split = see_split(url)
+    if kind == "embedded" and not split.may_change:
+        # Which the first start with this release lets log in.
+        with suppress(DatabaseUnavailable):
+            split = see_split(application_address(url))
+    if split.may_change:
+        return warning(
+            "Audit",
+            f"{split.role} can change and delete {', '.join(split.may_change)}",
+            "Make the role vaultcrm_app with the statements of docs/audit.md, then run "
+            "vaultcrm migrate.",
+        )
+    if split.may_leave:
+        return ok(
+            "Audit",
+            f"added to as {split.role}, which cannot change it; {split.login}, which connects, "
+            "could",
+            "docs/audit.md says how to connect as a user who cannot either.",
+        )
+    return ok("Audit", f"added to as {split.role}, which cannot change it")
 
 
 def _flags_check(overrides: dict[str, Any]) -> Check:

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from vaultcrm.entrypoints.cli.doctor_checks import Check, failed, is_secret, warning
+from vaultcrm.entrypoints.cli.doctor_checks import Check, failed, warning
 from vaultcrm.entrypoints.cli.survey import Survey
-from vaultcrm.settings import Settings, environment_names
+from vaultcrm.settings import Settings, environment_names, is_secret
 
 NOT_SET = "not set"
 
@@ -62,7 +62,8 @@ def _wrong_values(survey: Survey) -> Iterator[Check]:
     for problem in survey.problems:
         origin = survey.origins[problem.field]
         given = "" if is_secret(problem.field) else f", not {origin.text}"
-        place = "the environment" if origin.place == "environment" else survey.file
+        in_file = origin.place == "file" and not problem.variable.endswith("_FILE")
+        place = survey.file if in_file else "the environment"
         yield failed(
             problem.variable, f"{problem.reason}{given}", f"Mend it in {place}, or remove it."
         )
@@ -76,6 +77,11 @@ def _odd_names(survey: Survey) -> Iterator[Check]:
             yield warning(name, f"has no effect in {survey.file}", todo)
         else:
             yield warning(name, f"is no setting, in {survey.file}", _advice(name, known, 0.6))
+    known |= {
+        f"{name}_FILE"
+        for f in filter(is_secret, Settings.model_fields)
+        for name in environment_names(f)
+    }
     for name in sorted(os.environ):
         upper = name.upper()
         if upper in known:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import typer
 
+from vaultcrm.domain.draft_options import LONGEST_HINT, DraftOptions, Length, Tone
 from vaultcrm.domain.errors import NotFound
 from vaultcrm.domain.generation import GenerationRecord, GenerationType
 from vaultcrm.domain.people import SYSTEM_USER_ID, Credential
@@ -29,6 +30,11 @@ def generate(
     kind: Annotated[GenerationType, typer.Option("--type", help="what to draft")] = (
         GenerationType.REPLY
     ),
+    tone: Annotated[Tone | None, typer.Option(help="how this one should sound")] = None,
+    length: Annotated[Length | None, typer.Option(help="shorter or longer than usual")] = None,
+    hint: Annotated[
+        str, typer.Option(metavar="TEXT", help=f"what it should say, {LONGEST_HINT} characters")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="print what the API would")] = False,
 ) -> None:
     """Draft a message, and say what happens to it next."""
@@ -47,7 +53,12 @@ def generate(
                 found = await sent.answer()
             if not found:
                 raise NotFound("conversation")
-            request = GenerateRequest(found[0]["creator_id"], conversation, kind)
+            request = GenerateRequest(
+                found[0]["creator_id"],
+                conversation,
+                kind,
+                options=DraftOptions(tone, length, " ".join(hint.split())),
+            )
             return await generate_message(parts, Credential(user_id=SYSTEM_USER_ID), request)
 
     record = run(work)

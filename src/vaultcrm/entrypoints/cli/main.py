@@ -34,8 +34,12 @@ COMMANDS = {
         "channels", "channels", "Creators' accounts on platforms: connect, pause, resume, remove."
     ),
     "import": Entry("import_file", "import_command", "Import conversations."),
+    "fan": Entry("fans", "fans", "What fans may ask for: export, erase."),
+    "backup": Entry("backups", "backup", "Write everything that is stored into a new file."),
+    "restore": Entry("backups", "restore", "Put back what a backup holds."),
     "generate": Entry("generate", "generate", "Draft a message, and say what happens to it."),
     "check": Entry("check", "check", "Check texts with the content filter."),
+    "audit": Entry("audit", "audit", "The audit log: verify, head, export, check."),
 }
 
 

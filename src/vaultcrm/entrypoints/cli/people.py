@@ -1,11 +1,14 @@
 """`vaultcrm user …` and `vaultcrm token …`."""
 
 import sys
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
+from uuid import UUID
 
 import typer
+from rich.markup import escape
 
-from vaultcrm.domain.people import Role, email_address
+from vaultcrm.domain.people import ApiToken, Role, TokenScope, email_address
 from vaultcrm.entrypoints.cli.environment import run, settings_or_exit, stdout
 
 users = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -14,12 +17,12 @@ tokens = typer.Typer(no_args_is_help=True, add_completion=False)
 
 @users.callback()
 def users_are_a_group() -> None:
-    """People who may sign in: add, assign, link, password, disable, enable."""
+    """People who may sign in: add, assign, link, password, second factor, disable, enable."""
 
 
 @tokens.callback()
 def tokens_are_a_group() -> None:
-    """Tokens for the JSON API: create."""
+    """Tokens for the JSON API: create, list, revoke."""
 
 
 def _address(text: str) -> str:
@@ -100,7 +103,7 @@ def assign(
 
 @users.command("link")
 def link(email: Email) -> None:
-    """Print a link that signs this person in to the console, good for a day."""
+    """Print a link that signs this person in to the console, once, within a day."""
     from vaultcrm.bootstrap import open_database, utc_now
     from vaultcrm.workflows.manage_people import sign_in_link
 
@@ -131,6 +134,23 @@ def password(email: Email) -> None:
 
     run(work)
     stdout.print(f"{email} signs in with the new password.", markup=False, soft_wrap=True)
+
+
+@users.command("reset-second-factor")
+def reset_second_factor(email: Email) -> None:
+    """Take a lost second factor away. Signs the person out and ends their links."""
+    from vaultcrm.bootstrap import open_database, utc_now
+    from vaultcrm.workflows import manage_team
+
+    settings = settings_or_exit()
+
+    async def work() -> None:
+        async with open_database(settings) as pool:
+            user_id = await manage_team.person_of(pool, email)
+            await manage_team.remove_second_factor(pool, None, user_id, utc_now())
+
+    run(work)
+    stdout.print(f"{email} has no second factor any more.", markup=False, soft_wrap=True)
 
 
 @users.command("disable")
@@ -176,6 +196,14 @@ def create(
     service: Annotated[
         str | None, typer.Option(metavar="NAME", help="the program it is for")
     ] = None,
+    scope: Annotated[
+        list[TokenScope] | None,
+        typer.Option(help="what it may do; repeatable, and without it everything"),
+    ] = None,
+    expires: Annotated[
+        int | None,
+        typer.Option(min=1, max=3650, metavar="DAYS", help="when it ends; without it never"),
+    ] = None,
 ) -> None:
     """Make a token and print it, alone, on standard output. It is shown this once."""
     if (user is None) == (service is None):
@@ -183,13 +211,69 @@ def create(
     from vaultcrm.bootstrap import open_database, utc_now
     from vaultcrm.workflows.manage_people import add_token_for_service, add_token_for_user
 
-    settings = settings_or_exit()
+    settings, now = settings_or_exit(), utc_now()
+    ends = None if expires is None else now + timedelta(days=expires)
 
     async def work() -> str:
         async with open_database(settings) as pool:
             if user is not None:
-                return await add_token_for_user(pool, user, utc_now())
+                return await add_token_for_user(pool, user, now, scopes=scope, expires_at=ends)
             assert service is not None  # noqa: S101 -- exactly one of the two is given
-            return await add_token_for_service(pool, service, utc_now())
+            return await add_token_for_service(pool, service, now, scopes=scope, expires_at=ends)
 
     typer.echo(run(work))
+
+
+@tokens.command("list")
+def list_tokens() -> None:
+    """List all tokens: id, whose, what they may do, when they were used and when they end."""
+    from rich.table import Table
+
+    from vaultcrm.bootstrap import open_database, utc_now
+    from vaultcrm.workflows.manage_tokens import every_token
+
+    settings, now = settings_or_exit(), utc_now()
+
+    async def work() -> list[ApiToken]:
+        async with open_database(settings) as pool:
+            return await every_token(pool, now)
+
+    found = run(work)
+    if not found:
+        stdout.print("There are no tokens. vaultcrm token create makes one.", markup=False)
+        return
+    table = Table("ID", "Whose", "Name", "Scopes", "Last used", "State", box=None)
+    for each in found:
+        scopes = "all" if each.scopes is None else ", ".join(sorted(each.scopes))
+        used = "never" if each.last_used_at is None else f"{each.last_used_at:%Y-%m-%d %H:%M}"
+        row = (str(each.id), each.owner, each.name, scopes, used, _state_of(each, now))
+        table.add_row(*map(escape, row))
+    stdout.print(table)
+
+
+def _state_of(token: ApiToken, now: datetime) -> str:
+    if token.revoked_at is not None:
+        return "revoked"
+    if token.expires_at is None:
+        return "good for ever"
+    if token.expires_at <= now:
+        return "expired"
+    return f"good until {token.expires_at:%Y-%m-%d}"
+
+
+@tokens.command("revoke")
+def revoke(
+    token_id: Annotated[UUID, typer.Argument(metavar="ID", help="its id, as list shows it")],
+) -> None:
+    """End a token: it opens nothing any more."""
+    from vaultcrm.bootstrap import open_database, utc_now
+    from vaultcrm.workflows.manage_tokens import revoke_token
+
+    settings = settings_or_exit()
+
+    async def work() -> None:
+        async with open_database(settings) as pool:
+            await revoke_token(pool, token_id, utc_now())
+
+    run(work)
+    stdout.print("The token is revoked.", markup=False)

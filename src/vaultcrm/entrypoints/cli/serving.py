@@ -36,9 +36,13 @@ def worker(
     concurrency: Annotated[int, typer.Option(min=1, max=100, help="jobs at once")] = 8,
 ) -> None:
     """Run jobs: sending, answering, what comes in. Start as many as you like, on any machine."""
+    from vaultcrm.entrypoints.log_lines import log_as_set
+    from vaultcrm.entrypoints.logs import keep_texts_out
     from vaultcrm.entrypoints.worker.run import main as run_jobs
 
+    keep_texts_out()
     settings = settings_or_exit()
+    log_as_set(settings)
     channels_or_exit(settings)
     say("Running jobs. Ctrl+C stops it when those under way are done.")
     with explained():

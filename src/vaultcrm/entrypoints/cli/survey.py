@@ -17,7 +17,14 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
 )
 
-from vaultcrm.settings import ENV_FILE, Settings, chosen_home, environment_names
+from vaultcrm.settings import (
+    ENV_FILE,
+    Settings,
+    chosen_home,
+    environment_names,
+    read_secret,
+    secret_file,
+)
 
 Values = Mapping[str, str | None]
 """Variables by their name in lower case, as pydantic-settings reads them."""
@@ -69,10 +76,12 @@ def survey_settings(home: Path | None = None) -> Survey:
     in_file, unreadable = _read(chosen / ENV_FILE)
     environment = EnvSettingsSource(Settings).env_vars
     origins = {field: _origin(field, environment, in_file) for field in Settings.model_fields}
+    unread = _read_secrets(origins, environment)
     given: dict[str, Any] = {
         field: origin.text for field, origin in origins.items() if origin.place != "default"
     }
     settings, problems = _usable({**given, _HOME: chosen}, origins)
+    problems = (*unread, *problems)
     known = {
         name.lower()
         for field in Settings.model_fields
@@ -101,6 +110,28 @@ def _origin(field: str, environment: Values, in_file: Values) -> Origin:
         if text := in_file.get(name.lower()):
             return Origin("file", name, text)
     return Origin("default")
+
+
+def _read_secrets(origins: dict[str, Origin], environment: Values) -> list[SettingProblem]:
+    """Put what stands in the files of secrets in its place; what could not be read."""
+    problems = []
+    for field, origin in origins.items():
+        file = secret_file(field, environment)
+        if origin.place == "environment" or file is None:
+            continue
+        variable = f"{environment_names(field)[0]}_FILE"
+        try:
+            text = read_secret(file)
+        except UnicodeDecodeError:
+            problems.append(SettingProblem(field, variable, "the file is not UTF-8"))
+            continue
+        except OSError as error:
+            reason = f"the file cannot be read: {error.strerror or type(error).__name__}"
+            problems.append(SettingProblem(field, variable, reason))
+            continue
+        if text:
+            origins[field] = Origin("environment", variable, text)
+    return problems
 
 
 def _usable(

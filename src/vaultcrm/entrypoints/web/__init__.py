@@ -12,7 +12,9 @@
 | `queue`             | the approval queue                                                      |
 | `message_templates` | the library of message templates                                        |
 | `personalities`     | the creators' voices                                                    |
+| `channels`          | the creators' accounts on platforms                                     |
 | `dashboard`         | the day, in numbers and charts                                          |
+| `data`              | how long things are kept; a fan's export and erasure                    |
 | `oversight`         | alerts, flags, limits in use, the audit log                             |
 | `team`              | who may sign in and what they may do, for admins                        |
 

@@ -18,16 +18,24 @@ from vaultcrm.db.jobs import (
     DELIVER_MESSAGE,
     EVENTS_QUEUE,
     FAN_REACTS,
+    MAIL_ALERT,
     PROCESS_INBOUND,
 )
+from vaultcrm.domain.errors import LimitExceeded
 from vaultcrm.domain.generation import DeliveryStatus, GenerationType
+from vaultcrm.entrypoints.worker.audit_jobs import register_audit_jobs
+from vaultcrm.entrypoints.worker.data_jobs import register_data_jobs
 from vaultcrm.workflows.answer_fan import answer_fan
 from vaultcrm.workflows.deliver_events import deliver_events, deliver_overdue
 from vaultcrm.workflows.deliver_message import Delivery, deliver_message
+from vaultcrm.workflows.note_refusal import note_refusal
+from vaultcrm.workflows.observe import forget_old
 from vaultcrm.workflows.parts import Parts
 from vaultcrm.workflows.receive_message import process_webhook
 from vaultcrm.workflows.recover import recover_lost_work
+from vaultcrm.workflows.roll_up import roll_up
 from vaultcrm.workflows.simulate_fan import fan_opens, fan_reacts
+from vaultcrm.workflows.watch import mail_alert, watch
 from vaultcrm.workflows.work_queue import escalate
 
 PATIENCE = RetryStrategy(max_attempts=12, exponential_wait=2)
@@ -60,6 +68,8 @@ FAN_READS_FOR = timedelta(seconds=6)
 def register_jobs(app: App, parts: Parts) -> None:
     """Bind every job to its workflow."""
     recovery = _every(parts.settings.recovery_every_seconds)
+    register_audit_jobs(app, parts)
+    register_data_jobs(app, parts)
 
     @app.task(name=DELIVER_MESSAGE, retry=InPlace())
     async def deliver(creator_id: str, item_id: str) -> None:
@@ -76,9 +86,7 @@ def register_jobs(app: App, parts: Parts) -> None:
 
     @app.task(name=ANSWER_FAN, retry=PATIENCE)
     async def answer(creator_id: str, conversation_id: str, generation_type: str) -> None:
-        await answer_fan(
-            parts, UUID(creator_id), UUID(conversation_id), GenerationType(generation_type)
-        )
+        await _answer(parts, UUID(creator_id), UUID(conversation_id), generation_type)
 
     @app.task(name=FAN_REACTS, retry=PATIENCE)
     async def reacts(creator_id: str, item_id: str) -> None:
@@ -112,6 +120,25 @@ def register_jobs(app: App, parts: Parts) -> None:
     async def escalate_drafts(timestamp: int) -> None:
         await escalate(parts)
 
+    @app.task(name=MAIL_ALERT, queue=EVENTS_QUEUE, retry=PATIENCE)
+    async def tell_by_mail(alert_id: str) -> None:
+        await mail_alert(parts, UUID(alert_id))
+
+    @app.periodic(cron="* * * * *", periodic_id="watch")
+    @app.task(name="watch_conditions")
+    async def watch_conditions(timestamp: int) -> None:
+        await watch(parts)
+
+    @app.periodic(cron="17 * * * *", periodic_id="forget_observations")
+    @app.task(name="forget_observations")
+    async def forget(timestamp: int) -> None:
+        await forget_old(parts)
+
+    @app.periodic(cron="* * * * *", periodic_id="roll_up")
+    @app.task(name="roll_up_metrics")
+    async def roll_metrics_up(timestamp: int) -> None:
+        await roll_up(parts)
+
     @app.periodic(cron=recovery, periodic_id="recover")
     @app.task(name="recover_lost_work")
     async def recover(timestamp: int) -> None:
@@ -128,6 +155,19 @@ def register_jobs(app: App, parts: Parts) -> None:
 def _every(seconds: int) -> str:
     """A schedule in cron's words, the last of them for seconds."""
     return f"* * * * * */{seconds}" if seconds < 60 else "* * * * *"
+
+
+async def _answer(
+    parts: Parts, creator_id: UUID, conversation_id: UUID, generation_type: str
+) -> None:
+    """Answer a fan. A limit that refuses it goes into the audit log, once an hour."""
+    try:
+        await answer_fan(parts, creator_id, conversation_id, GenerationType(generation_type))
+    except LimitExceeded as refused:
+        await note_refusal(
+            parts, refused, user_id=None, creator_id=creator_id, asked_for="an automatic draft"
+        )
+        raise
 
 
 async def _let_the_fan_react(parts: Parts, delivery: Delivery) -> None:

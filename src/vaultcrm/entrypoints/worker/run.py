@@ -10,9 +10,11 @@ from procrastinate import App
 from vaultcrm.bootstrap import open_parts
 from vaultcrm.db.jobs import DEFAULT_QUEUE, EVENTS_QUEUE, job_app
 from vaultcrm.domain.errors import DatabaseUnavailable
+from vaultcrm.entrypoints.tracing import start_tracing
 from vaultcrm.entrypoints.worker.jobs import register_jobs
 from vaultcrm.settings import Settings
 from vaultcrm.workflows.alerting import clear_unknown_models
+from vaultcrm.workflows.observe import WORKER, observing
 
 EVENTS_AT_ONCE = 4
 _HEARTBEATS_BEFORE_STALLED = 3
@@ -25,11 +27,12 @@ async def run_worker(settings: Settings, *, concurrency: int = 8) -> None:
     Events are told beside that, so that a system that hangs keeps no message waiting. Raises
     `DatabaseUnavailable` when the database stays away.
     """
+    start_tracing()
     async with open_parts(settings) as parts:
         await clear_unknown_models(parts)
         app = job_app(parts.database_url, max_size=_CONNECTIONS)
         register_jobs(app, parts)
-        async with app.open_async():
+        async with observing(parts, WORKER), app.open_async():
             with _stop_signals() as told:
                 await _work_until(told, app, concurrency, settings.worker_stalled_seconds)
 

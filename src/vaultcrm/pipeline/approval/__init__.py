@@ -40,6 +40,8 @@ class ApprovalCase:
     disclosed: bool
     fan_was_read: bool = True
     """False when the checker model should have looked at the fan's message and could not."""
+    judge_answered: bool = True
+    """False when the checker model should have judged the draft and could not."""
 
 
 def decide(case: ApprovalCase, flags: Flags) -> PolicyDecision:
@@ -61,6 +63,7 @@ def _rules(case: ApprovalCase, flags: Flags) -> tuple[tuple[ApprovalReason, bool
         (ApprovalReason.FAN_DISTRESS, case.care is Care.DISTRESS),
         (ApprovalReason.POSSIBLE_MINOR, case.care is Care.POSSIBLE_MINOR),
         (ApprovalReason.CHECKER_UNAVAILABLE, not case.fan_was_read),
+        (ApprovalReason.JUDGE_UNAVAILABLE, not case.judge_answered),
         (ApprovalReason.ROLLOUT_STAGE, flags.rollout_stage <= RolloutStage.MANUAL_APPROVAL),
         (ApprovalReason.DRAFT_ONLY, case.mode is not Mode.AUTO),
         (ApprovalReason.CHANNEL_MANUAL, not case.channel_automates),

@@ -61,6 +61,7 @@ def outbox_item(
     author_user_id: UUID | None,
     seen_message_id: UUID | None,
     not_before: datetime,
+    template_id: UUID | None = None,
 ) -> OutboxItem:
     """The message to send, bound to the recipe; it leaves at `not_before` or later."""
     return OutboxItem(
@@ -76,6 +77,7 @@ def outbox_item(
         bound_hash=bound_hash(recipe),
         seen_message_id=seen_message_id,
         not_before=not_before,
+        template_id=template_id,
     )
 
 
@@ -107,6 +109,9 @@ class Hold(StrEnum):
     AUTOMATION_STOPPED = "automatic messages are stopped in this conversation"
     NOT_AUTOMATIC = "the conversation is not automatic any more"
     MOVED_ON = "the fan has written since it was decided"
+    COOLING_OFF = "the fan is cooling off: no offers go to them"
+    NOT_TOLD = "the fan has not been told that AI helps to write"
+    DISCLOSURE_NOT_SENT = "the disclosure that goes before it did not reach the fan"
 
 
 _DRAFTED = frozenset({Author.AI_AUTOMATIC, Author.AI_APPROVED})
@@ -118,7 +123,8 @@ def reason_not_to_send(item: OutboxItem, recipient: Recipient | None) -> Hold | 
     What is sent is compared with what was decided. A draft is held back when the fan has written
     since somebody, or the policy, decided on it, for that was decided without the new message in
     view; an automatic one also where the conversation's mode was changed. Where the fan needs care,
-    nothing is sold and nothing goes by itself, whatever was decided before.
+    nothing is sold and nothing goes by itself, whatever was decided before. No draft reaches a fan
+    who was never told about AI, unless a disclosure goes before it.
     """
     if recipient is None:
         return Hold.GONE
@@ -126,9 +132,10 @@ def reason_not_to_send(item: OutboxItem, recipient: Recipient | None) -> Hold | 
         return Hold.DIFFERS
     if recipient.care is not None and item.price is not None:
         return Hold.SELLING_STOPPED
-    if recipient.care is not None and item.author is Author.AI_AUTOMATIC:
+    by_itself = is_automatic(item)
+    if recipient.care is not None and by_itself:
         return Hold.AUTOMATION_STOPPED
-    if recipient.mode is not Mode.AUTO and item.author is Author.AI_AUTOMATIC:
+    if recipient.mode is not Mode.AUTO and by_itself:
         return Hold.NOT_AUTOMATIC
     if (
         item.author in _DRAFTED
@@ -136,7 +143,16 @@ def reason_not_to_send(item: OutboxItem, recipient: Recipient | None) -> Hold | 
         and recipient.newest_fan_message_id != item.seen_message_id
     ):
         return Hold.MOVED_ON
+    if item.author in _DRAFTED and item.after_id is None and recipient.told_at is None:
+        return Hold.NOT_TOLD
     return None
+
+
+def is_automatic(item: OutboxItem) -> bool:
+    """Whether a message leaves without a person: a draft, or a disclosure that nobody ordered."""
+    if item.author is Author.DISCLOSURE:
+        return item.author_user_id is None
+    return item.author is Author.AI_AUTOMATIC
 
 
 def recipe_of(item: OutboxItem, recipient: Recipient) -> Recipe:

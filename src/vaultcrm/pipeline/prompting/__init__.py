@@ -15,13 +15,14 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from vaultcrm.domain.conversation import Message
+from vaultcrm.domain.draft_options import NO_OPTIONS, DraftOptions, Length, Tone
 from vaultcrm.domain.drafting import Prompt
 from vaultcrm.domain.generation import GenerationType
 from vaultcrm.domain.people import Creator
 from vaultcrm.domain.personality import EmojiStyle, Personality
 from vaultcrm.domain.situation import Situation
 
-PROMPT_VERSION: Final = "2026-11-22.3"
+PROMPT_VERSION: Final = "2026-11-22.5"
 """Goes up with every change of a template; each generation says which one it was made with."""
 
 BYTES_PER_TOKEN = 3
@@ -53,6 +54,17 @@ EMOJI_RULES: Mapping[EmojiStyle, str] = {
     EmojiStyle.RARE: "rarely, at most one",
     EmojiStyle.MODERATE: "now and then, one or two where they add something",
     EmojiStyle.FREQUENT: "often, up to three",
+}
+
+TONES: Mapping[Tone, str] = {
+    Tone.WARMER: "warmer than usual",
+    Tone.PLAYFUL: "more playful than usual",
+    Tone.CALMER: "calmer than usual",
+    Tone.DIRECT: "plain and direct",
+}
+LENGTHS: Mapping[Length, str] = {
+    Length.SHORTER: "one short sentence",
+    Length.LONGER: "three to five sentences",
 }
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -94,6 +106,11 @@ _SYSTEM = _ENVIRONMENT.get_template("system.jinja")
 _TURN = _ENVIRONMENT.get_template("turn.jinja")
 
 
+def environment() -> Environment:
+    """The templates of this step, for its other prompts."""
+    return _ENVIRONMENT
+
+
 @lru_cache(maxsize=512)
 def render_system(creator: Creator, personality: Personality) -> str:
     """The stable prefix. Both arguments are frozen values, so another process's new version of a
@@ -112,6 +129,7 @@ def render_turn(
     engagement: int,
     candidates: int,
     now: datetime,
+    options: DraftOptions = NO_OPTIONS,
 ) -> str:
     """The volatile part: who the fan is, what was said, what to write."""
     return _TURN.render(
@@ -121,6 +139,10 @@ def render_turn(
         task=TASKS[generation_type],
         candidates=candidates,
         now=now,
+        tone=TONES[options.tone] if options.tone else "",
+        length=LENGTHS[options.length] if options.length else "",
+        hint=options.hint,
+        begin_from=as_data(options.begin_from),
     )
 
 
@@ -141,6 +163,7 @@ def build_prompt(
     candidates: int,
     token_budget: int,
     now: datetime,
+    options: DraftOptions = NO_OPTIONS,
 ) -> Prompt:
     """The prompt for one draft, within `token_budget` estimated tokens.
 
@@ -157,6 +180,7 @@ def build_prompt(
             engagement=engagement,
             candidates=candidates,
             now=now,
+            options=options,
         )
         if len(messages) <= 1 or estimated_tokens(system) + estimated_tokens(turn) <= token_budget:
             return Prompt(system, turn)

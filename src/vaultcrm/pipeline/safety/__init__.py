@@ -7,5 +7,6 @@
 | `packs`         | rules as data: reading and validating `packs/*.toml`                       |
 | `matching`      | one automaton for all terms, one prefilter for all patterns                |
 | `patterns`      | RE2 patterns that say no quickly                                           |
+| `own_rules`     | what a creator's team adds and excepts, checked and made ready             |
 | `personal_data` | what a word list cannot hold: numbers with checksums, addresses, links     |
 """

@@ -6,7 +6,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
+from importlib.resources.abc import Traversable
 
+from vaultcrm.domain.content_rules import NO_RULES, OwnRules
 from vaultcrm.domain.safety import Category, Finding, FindingTier, SafetyReport, Scope, report_of
 from vaultcrm.pipeline.safety.matching import Exceptions, Hit, PatternIndex, TermIndex
 from vaultcrm.pipeline.safety.normalise import (
@@ -18,12 +20,16 @@ from vaultcrm.pipeline.safety.normalise import (
     views_of,
 )
 from vaultcrm.pipeline.safety.normalise_words import WordReader
-from vaultcrm.pipeline.safety.packs import Pack, Rule, load_packs
-from vaultcrm.pipeline.safety.patterns import Pattern
+from vaultcrm.pipeline.safety.own_rules import PreparedRules, prepared
+from vaultcrm.pipeline.safety.packs import Pack, PackError, Rule, read_packs
+from vaultcrm.pipeline.safety.patterns import PatternSet
 from vaultcrm.pipeline.safety.personal_data import sightings
 
 FORBIDDEN_CACHE = 512
 """So many creators' lists of forbidden words are kept ready for use."""
+
+MOST_CHARACTERS = 200_000
+"""More of one text is not checked, so that none holds up the others; a person must see it."""
 
 _FORBIDDEN_SCORE = 0.9
 _GUESSED_SCORE = 0.6
@@ -37,19 +43,37 @@ _PERSONAL_DATA_SCOPES = frozenset({Scope.DRAFT, Scope.CHATTER})
 class ContentFilter:
     """Checks texts against rule packs. Built once, then used from any thread."""
 
-    def __init__(self, packs: Iterable[Pack]) -> None:
+    def __init__(self, packs: Iterable[Pack], broken: Iterable[PackError] = ()) -> None:
+        """`broken`: packs that could not be read. Every text then goes to a person, who is told."""
+        self._not_checked = [
+            _error("packs", f"A part of the filter's rules could not be read: {error}.")
+            for error in broken
+        ]
         rules = [rule for pack in packs for rule in pack.rules]
-        self._rules = {scope: _RuleSet(rules, scope) for scope in Scope}
+        searches: dict[tuple[str, ...], _Search] = {}
+        self._rules = {}
+        for scope in Scope:
+            in_scope = [rule for rule in rules if scope in rule.tiers]
+            names = tuple(rule.name for rule in in_scope)
+            # A draft and a chatter's text are read by the same rules, which are prepared once.
+            if names not in searches:
+                searches[names] = _Search(in_scope)
+            self._rules[scope] = _RuleSet(searches[names], scope)
         words = {word for rule in rules for word in rule.words}
         self._vocabulary = Vocabulary(words)
 
     @classmethod
     def load(cls) -> "ContentFilter":
-        """The filter over the packs that come with the product. Raises `PackError`.
+        """The filter over the packs that come with the product.
 
-        Always the same one: reading the packs and preparing them takes half a second.
+        Always the same one: reading the packs and preparing them takes a third of a second.
         """
         return _shipped()
+
+    @classmethod
+    def of_folder(cls, folder: Traversable | None) -> "ContentFilter":
+        """The filter over the packs of a folder; None is the one that comes with the product."""
+        return cls(*read_packs(folder))
 
     def check(
         self,
@@ -57,20 +81,26 @@ class ContentFilter:
         scope: Scope,
         forbidden_words: tuple[str, ...] = (),
         region: str = "US",
+        own_rules: OwnRules = NO_RULES,
     ) -> SafetyReport:
         """What is wrong with a text, and where. Never raises, and says the same every time.
 
         Spans are code points of `text`, and `matched` is `text[start:end]`. Findings are sorted by
         start; those of one category do not overlap. `region` is the country (ISO 3166) by which
-        national telephone numbers are read. An error in a step becomes a finding `filter_error`,
-        tier review, and the other steps go on. Time grows linearly with the text.
+        national telephone numbers are read. `own_rules` are the creator's: what they add is found,
+        and what they except is left out of what the packs find. An error in a step becomes a
+        finding `filter_error`, tier review, and the other steps go on; so do a pack that could
+        not be read, and what comes after `MOST_CHARACTERS`. Time grows linearly with the text.
         """
+        findings = [*self._not_checked]
         try:
+            if len(text) > MOST_CHARACTERS:
+                findings.append(_too_long(len(text)))
+                text = text[:MOST_CHARACTERS]
             views = views_of(text, self._vocabulary)
             rules = self._rules[scope]
         except Exception:
             return report_of((_error("normalise"),))
-        findings: list[Finding] = []
         try:
             findings += rules.findings(views)
         except Exception:
@@ -80,6 +110,8 @@ class ContentFilter:
                 findings += _personal_data(views[0], region)
             except Exception:
                 findings.append(_error("personal_data"))
+        if own_rules is not NO_RULES:
+            findings = _with_own(findings, views, own_rules, scope, rules, self._vocabulary)
         if forbidden_words:
             try:
                 findings += _forbidden(views, forbidden_words, rules, self._vocabulary)
@@ -90,31 +122,41 @@ class ContentFilter:
 
 @cache
 def _shipped() -> ContentFilter:
-    return ContentFilter(load_packs())
+    return ContentFilter.of_folder(None)
+
+
+class _Search:
+    """Everything that some rules look for, prepared. Each rule has its place in `rules`."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = rules
+        numbered = list(enumerate(rules))
+        self.terms = TermIndex([(term, n) for n, rule in numbered for term in rule.terms])
+        self.patterns = PatternIndex([(p, n) for n, rule in numbered for p in rule.patterns])
+        self.exceptions = {n: Exceptions(rule) for n, rule in numbered if rule.has_exceptions}
+        self.disguises = {rule.disguise: rule for rule in rules if rule.disguise}
+        self.reader = WordReader(
+            (word for rule in rules for word in rule.words_of_rules),
+            (term for rule in rules for term in rule.terms),
+        )
+        self.raw_rules = [rule for rule in rules for _ in rule.raw_patterns]
+        self.raw = PatternSet([pattern for rule in rules for pattern in rule.raw_patterns])
 
 
 class _RuleSet:
     """The rules of one scope, ready to run."""
 
-    def __init__(self, rules: Iterable[Rule], scope: Scope) -> None:
-        self._rules = [rule for rule in rules if scope in rule.tiers]
+    def __init__(self, search: _Search, scope: Scope) -> None:
+        self._search = search
+        self._rules = search.rules
         self._scope = scope
-        numbered = list(enumerate(self._rules))
-        self._terms = TermIndex([(term, n) for n, rule in numbered for term in rule.terms])
-        self._patterns = PatternIndex([(p, n) for n, rule in numbered for p in rule.patterns])
-        self._exceptions = {n: Exceptions(rule) for n, rule in numbered if rule.has_exceptions}
-        self._disguises = {rule.disguise: rule for rule in self._rules if rule.disguise}
-        self._reader = WordReader(
-            (word for rule in self._rules for word in rule.words_of_rules),
-            (term for rule in self._rules for term in rule.terms),
-        )
-        self._raw = [
-            (Pattern(pattern), rule) for rule in self._rules for pattern in rule.raw_patterns
-        ]
+        self._exceptions = search.exceptions
+        self._disguises = search.disguises
 
     def findings(self, views: Sequence[View]) -> Iterator[Finding]:
         original = views[0].original
-        for hit, start, end in _hits(_reread(views, self._reader), self._terms, self._patterns):
+        search = self._search
+        for hit, start, end in _hits(_reread(views, search.reader), search.terms, search.patterns):
             exceptions = self._exceptions.get(hit.owner)
             if exceptions and exceptions.drop(hit.view.text, hit.start, hit.end):
                 continue
@@ -124,6 +166,10 @@ class _RuleSet:
 
     def _hit(self, rule: Rule, hit: Hit, start: int, end: int) -> Iterator[Finding]:
         finding = self._finding(rule, hit.view.original, start, end)
+        if finding.tier is FindingTier.NOTE:
+            # There is no harm in it, so none in how it is spelled.
+            yield finding
+            return
         yield _as_sure_as_read(finding, hit)
         yield from self.disguised(hit)
 
@@ -139,9 +185,8 @@ class _RuleSet:
     def _raw_findings(self, original: str) -> Iterator[Finding]:
         # RE2 reads UTF-8, which has no lone surrogates; one replacement each keeps the offsets.
         readable = original.encode("utf-8", "replace").decode("utf-8")
-        for pattern, rule in self._raw:
-            for start, end in pattern.spans(readable):
-                yield self._finding(rule, original, start, end)
+        for number, start, end in self._search.raw.spans(readable):
+            yield self._finding(self._search.raw_rules[number], original, start, end)
 
     def _finding(self, rule: Rule, original: str, start: int, end: int) -> Finding:
         return Finding(
@@ -170,7 +215,7 @@ def _reread(views: Sequence[View], reader: WordReader) -> Iterator[View]:
 
 def _as_sure_as_read(finding: Finding, hit: Hit) -> Finding:
     """A word that had to be guessed is for a person to judge."""
-    if not _is_guess(hit):
+    if not _is_guess(hit) or finding.tier is FindingTier.NOTE:
         return finding
     return replace(finding, tier=FindingTier.REVIEW, score=_GUESSED_SCORE)
 
@@ -260,6 +305,36 @@ def _forbidden(
         yield from rules.disguised(hit)
 
 
+def _with_own(
+    findings: list[Finding],
+    views: Sequence[View],
+    own_rules: OwnRules,
+    scope: Scope,
+    rules: _RuleSet,
+    vocabulary: Vocabulary,
+) -> list[Finding]:
+    """The findings less what the creator's rules except, with what they add."""
+    try:
+        own = prepared(own_rules, scope)
+        found = own.exceptions.left(findings, views[0])
+        if own.adds:
+            found += _added(views, own, rules, vocabulary)
+        return [*found, _error("own_rules")] if own.failed else found
+    except Exception:
+        return [*findings, _error("own_rules")]
+
+
+def _added(
+    views: Sequence[View], own: PreparedRules, rules: _RuleSet, vocabulary: Vocabulary
+) -> Iterator[Finding]:
+    for hit, start, end in _hits(_reread(views, own.reader), own.terms, own.patterns):
+        if own.is_phrase(hit.owner) and _is_inside_another(hit, vocabulary):
+            continue
+        finding = own.finding(hit.owner, hit.view.original, start, end)
+        yield _as_sure_as_read(finding, hit)
+        yield from rules.disguised(hit)
+
+
 def _is_inside_another(hit: Hit, vocabulary: Vocabulary) -> bool:
     """Whether a short word stands in a longer one that was spelled out, as `ass` in `classic`."""
     beside = hit.view.beside_in_run(hit.start, hit.end)
@@ -268,16 +343,29 @@ def _is_inside_another(hit: Hit, vocabulary: Vocabulary) -> bool:
     return not all(vocabulary.covers(letters) for letters in beside)
 
 
-def _error(step: str) -> Finding:
+def _error(
+    step: str,
+    reason: str = "The filter could not check this text completely, so a person must.",
+    start: int = 0,
+) -> Finding:
     return Finding(
         category=Category.FILTER_ERROR,
-        start=0,
-        end=0,
+        start=start,
+        end=start,
         rule=f"filter_error.{step}",
         tier=FindingTier.REVIEW,
         score=1.0,
         matched="",
-        reason="The filter could not check this text completely, so a person must.",
+        reason=reason,
+    )
+
+
+def _too_long(length: int) -> Finding:
+    return _error(
+        "length",
+        f"Only the first {MOST_CHARACTERS:,} of {length:,} characters were checked; a person must "
+        "read the rest.",
+        MOST_CHARACTERS,
     )
 
 

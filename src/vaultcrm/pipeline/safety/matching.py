@@ -7,13 +7,14 @@ patterns whose literals are there are run.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import re2
 from ahocorasick_rs import AhoCorasick
 
 from vaultcrm.pipeline.safety.normalise import SHORTEST_RUN, View, fold, strokes
 from vaultcrm.pipeline.safety.packs import CONTEXT, Rule
-from vaultcrm.pipeline.safety.patterns import quiet_options
+from vaultcrm.pipeline.safety.patterns import PatternSet, as_searched, quiet_options
 
 COMPACT_FROM = 6
 """A phrase of so many letters is also found with its words run together."""
@@ -44,7 +45,7 @@ def _is_unspaced(char: str) -> bool:
     return any(low <= ord(char) <= high for low, high in _UNSPACED)
 
 
-def _parts_words(before: str, after: str) -> bool:
+def parts_words(before: str, after: str) -> bool:
     """Whether a word may end between two neighbouring characters."""
     if not (before.isalnum() and after.isalnum()):
         return True
@@ -103,7 +104,7 @@ class _Automaton:
 
 
 def _is_edge(view: View, text: str, offset: int, splits_runs: bool) -> bool:
-    if offset in (0, len(text)) or _parts_words(text[offset - 1], text[offset]):
+    if offset in (0, len(text)) or parts_words(text[offset - 1], text[offset]):
         return True
     return splits_runs and view.in_run(offset)
 
@@ -111,10 +112,17 @@ def _is_edge(view: View, text: str, offset: int, splits_runs: bool) -> bool:
 class PatternIndex:
     """Search for many RE2 patterns, given as (pattern, owner)."""
 
-    def __init__(self, patterns: Sequence[tuple[str, int]]) -> None:
+    def __init__(
+        self,
+        patterns: Sequence[tuple[str, int]],
+        options: "re2.Options | None" = None,
+        most: int | None = None,
+    ) -> None:
+        """`most`: so many matches of one pattern are told of one view; None for all."""
         self._owners = [owner for _, owner in patterns]
+        self._most = most
         self._filter = re2.Filter()
-        options = quiet_options()
+        options = options or quiet_options()
         for pattern, _ in patterns:
             self._filter.Add(pattern, options)
         if patterns:
@@ -125,8 +133,9 @@ class PatternIndex:
         """Every match, by pattern; within one pattern matches do not overlap."""
         if not self._owners:
             return
-        for number in self._filter.Match(view.text) or ():
-            for match in self._compiled[number].finditer(view.text):
+        searched = as_searched(view.text)
+        for number in self._filter.Match(searched) or ():
+            for match in islice(self._compiled[number].finditer(searched), self._most):
                 start, end = match.span()
                 if end > start and view.differs(start, end):
                     yield Hit(self._owners[number], view, start, end)
@@ -136,10 +145,9 @@ class Exceptions:
     """What one rule leaves out: the `unless_...` fields of its pack."""
 
     def __init__(self, rule: Rule) -> None:
-        options = quiet_options()
-        self._before = [re2.compile(pattern, options) for pattern in rule.unless_before]
-        self._after = [re2.compile(pattern, options) for pattern in rule.unless_after]
-        self._match = [re2.compile(pattern, options) for pattern in rule.unless_match]
+        self._before = PatternSet(rule.unless_before)
+        self._after = PatternSet(rule.unless_after)
+        self._match = PatternSet(rule.unless_match)
         self._within = rule.unless_within
 
     def drop(self, text: str, start: int, end: int) -> bool:
@@ -149,13 +157,8 @@ class Exceptions:
             for word in self._within
         ):
             return True
-        if self._match and any(pattern.search(text[start:end]) for pattern in self._match):
-            return True
-        if self._before:
-            before = text[max(0, start - CONTEXT) : start]
-            if any(pattern.search(before) for pattern in self._before):
-                return True
-        if self._after:
-            after = text[end : end + CONTEXT]
-            return any(pattern.search(after) for pattern in self._after)
-        return False
+        return (
+            self._match.any_in(text[start:end])
+            or self._before.any_in(text[max(0, start - CONTEXT) : start])
+            or self._after.any_in(text[end : end + CONTEXT])
+        )

@@ -29,7 +29,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from itertools import islice, pairwise
+from itertools import pairwise
 
 from ahocorasick_rs import AhoCorasick
 from anyascii import anyascii
@@ -190,11 +190,18 @@ _FOLD_TABLE_SIZE = 16_384
 _FOLD = _FoldTable()
 
 
+_NOT_PLAIN = re.compile(r"([^\x00-\x5f\x61-\x7f]+)")
+
+
 def fold(text: str) -> str:
     """The `plain` view's text. Works character by character, so it commutes with slicing."""
     if text.isascii() and "`" not in text:
         return text.lower()
-    return text.translate(_FOLD)
+    # Looking up each character costs ten times what `lower` does; most of a text is plain.
+    parts = _NOT_PLAIN.split(text)
+    parts[::2] = [part.lower() for part in parts[::2]]
+    parts[1::2] = [part.translate(_FOLD) for part in parts[1::2]]
+    return "".join(parts)
 
 
 def _is_accented(char: str) -> bool:
@@ -265,8 +272,10 @@ class View:
         return self.positions[start], last
 
     def _rewritten_in(self, start: int, end: int) -> Iterator[Disguise]:
-        at = bisect_right(self.rewritten, (start, sys.maxsize)) - 1
-        for first, last, disguise in islice(self.rewritten, max(at, 0), None):
+        # By place: to skip up to it would cost a long text its length for every match.
+        at = max(bisect_right(self.rewritten, (start, sys.maxsize)) - 1, 0)
+        for place in range(at, len(self.rewritten)):
+            first, last, disguise = self.rewritten[place]
             if first >= end:
                 return
             if last > start:
@@ -361,7 +370,7 @@ _LEET_LETTERS = str.maketrans(
 _LEET_TOKEN = re.compile(
     r"(?<![a-z0-9@$!|+\u20ac\u00a3])[a-z]*[0-9@$!|+\u20ac\u00a3][a-z0-9@$!|+\u20ac\u00a3]*"
 )
-_NEEDS_LEET = re.compile(r"[0-9@$!|+\u20ac\u00a3][a-z]|[a-z][0-9@$\u20ac\u00a3]")
+_NEEDS_LEET = Pattern(r"[0-9@$!|+\x{20ac}\x{a3}][a-z]|[a-z][0-9@$\x{20ac}\x{a3}]")
 
 
 def strokes(text: str) -> str:
@@ -387,7 +396,7 @@ _MEASURE = re.compile(
 
 
 def _leet(parent: View, name: ViewName) -> View | None:
-    if not _NEEDS_LEET.search(parent.text):
+    if not _NEEDS_LEET.is_in(parent.text):
         return None
     text = _LEET_TOKEN.sub(_leet_token, parent.text)
     if text == parent.text:
@@ -575,14 +584,22 @@ _WORDS_OF_ONE_LETTER = frozenset("aiurxoycnk")
 NO_WORDS = Vocabulary(())
 
 
+_SIGN_CHARACTERS = frozenset(map(chr, SIGNS))
 _SIGN = "[" + re.escape("".join(map(chr, SIGNS))) + "]"
 _NEEDS_SIGNS = re.compile(rf"[a-z]{_SIGN}|{_SIGN}[a-z]|(?:{_SIGN}\W?){{3}}")
 
 
 def _signs(plain: View) -> View | None:
-    if plain.original.isascii() or not _NEEDS_SIGNS.search(plain.text):
+    if plain.original.isascii() or _SIGN_CHARACTERS.isdisjoint(plain.text):
+        return None
+    if not _NEEDS_SIGNS.search(plain.text):
         return None
     return View(ViewName.SIGNS, plain.text.translate(SIGNS), plain.original, plain)
+
+
+def plain_view(text: str) -> View:
+    """The first of the views alone, for what needs no other."""
+    return View(ViewName.PLAIN, fold(text), text)
 
 
 def views_of(text: str, vocabulary: Vocabulary = NO_WORDS) -> tuple[View, ...]:
@@ -591,7 +608,7 @@ def views_of(text: str, vocabulary: Vocabulary = NO_WORDS) -> tuple[View, ...]:
     There are several `joined` views where letters that were pulled apart can be read in words of
     the `vocabulary`; the first joins them all. `reread` is not among them: it needs a `WordReader`.
     """
-    plain = View(ViewName.PLAIN, fold(text), text)
+    plain = plain_view(text)
     views = [plain]
     if signs := _signs(plain):
         views.append(signs)

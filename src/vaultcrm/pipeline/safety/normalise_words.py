@@ -22,7 +22,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from itertools import pairwise
 
 from vaultcrm.pipeline.safety.normalise import Disguise, View, ViewName, strokes
 from vaultcrm.pipeline.safety.normalise_signs import LETTERS
@@ -316,11 +315,10 @@ class WordReader:
 
         At least one of the parts is no word of its own.
         """
-        tails = self._tails
+        tails, heads = self._tails, self._heads
         found = []
-        for at, (first, second) in enumerate(pairwise(tokens)):
-            if first not in tails:
-                continue
+        for at in [at for at, token in enumerate(tokens[:-1]) if token in heads]:
+            first, second = tokens[at], tokens[at + 1]
             last = second.rstrip(_END_MARKS)
             if last in tails[first]:
                 found.append((at, at + 1, first + last))

@@ -128,14 +128,40 @@ class Pack:
 
 def load_packs() -> tuple[Pack, ...]:
     """All packs that come with the product, by category. Raises `PackError`."""
-    folder = resources.files("vaultcrm.pipeline.safety") / "packs"
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=_name)
-    packs = tuple(parse_pack(file.read_text("utf-8"), file.name) for file in files)
-    present = {pack.category for pack in packs}
-    for category in Category:
-        if category not in present and category not in _NOT_IN_PACKS:
-            raise PackError(f"{category}.toml", "", "category", "the file is missing")
+    packs, broken = read_packs()
+    if broken:
+        raise broken[0]
     return packs
+
+
+def read_packs(folder: Traversable | None = None) -> tuple[tuple[Pack, ...], tuple[PackError, ...]]:
+    """The packs of a folder that can be read, by category, and what is wrong with the others.
+
+    None is the folder that comes with the product. A category without a file counts as wrong.
+    """
+    folder = folder or resources.files("vaultcrm.pipeline.safety") / "packs"
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=_name)
+    packs: list[Pack] = []
+    broken: list[PackError] = []
+    for file in files:
+        try:
+            packs.append(parse_pack(_text_of(file), file.name))
+        except PackError as error:
+            broken.append(error)
+    present = {file.name for file in files}
+    broken += [
+        PackError(f"{category}.toml", "", "category", "the file is missing")
+        for category in Category
+        if f"{category}.toml" not in present and category not in _NOT_IN_PACKS
+    ]
+    return tuple(packs), tuple(broken)
+
+
+def _text_of(file: Traversable) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PackError(file.name, "", "file", str(error)) from error
 
 
 def _name(file: Traversable) -> str:
@@ -265,7 +291,7 @@ class _Reader:
         try:
             return FindingTier(str(value))
         except ValueError as error:
-            raise self._error("tier", f"{value!r} is neither block nor review") from error
+            raise self._error("tier", f"{value!r} is none of block, review, note") from error
 
     def _reason(self) -> str:
         value = self._entry.get("reason")

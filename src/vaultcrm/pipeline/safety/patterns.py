@@ -1,6 +1,6 @@
 """RE2 patterns, which match in time linear in the text whatever the text is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import re2
 
@@ -11,6 +11,11 @@ def quiet_options() -> "re2.Options":
     options.never_capture = True
     options.log_errors = False
     return options
+
+
+def as_searched(text: str) -> str | bytes:
+    """What to give RE2, which reads bytes: offsets into ASCII need not be counted over again."""
+    return text.encode() if text.isascii() else text
 
 
 class Pattern:
@@ -28,6 +33,31 @@ class Pattern:
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Every match, in order; matches do not overlap. Offsets are code points."""
-        if self._set.Match(text) is not None:
-            for match in self._compiled.finditer(text):
+        searched = as_searched(text)
+        if self._set.Match(searched) is not None:
+            for match in self._compiled.finditer(searched):
                 yield match.span()
+
+
+class PatternSet:
+    """Several patterns that most texts do not match: one look says which of them do."""
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        options = quiet_options()
+        self._sources = sources
+        self._set = re2.Set.SearchSet(options)
+        for source in sources:
+            self._set.Add(source)
+        self._set.Compile()
+
+    def any_in(self, text: str) -> bool:
+        return bool(self._sources) and self._set.Match(text) is not None
+
+    def spans(self, text: str) -> Iterator[tuple[int, int, int]]:
+        """Every match: the number of its pattern, start and end in code points, by pattern."""
+        if not self._sources:
+            return
+        for number in sorted(self._set.Match(text) or ()):
+            # The second time, re2 has it ready.
+            for match in re2.compile(self._sources[number], quiet_options()).finditer(text):
+                yield number, *match.span()

@@ -19,6 +19,8 @@ from vaultcrm.domain.money import Money
 
 LEAST_DELAY_SECONDS = 5
 GREATEST_DELAY_SECONDS = 2 * 24 * 3600
+ASKS_WHO = 0.03
+"""How often a fan who opens a conversation wants to know whether AI writes."""
 
 _ASSISTANT = re.compile(r"\bAI\b|\bassistants?\b")
 _WORD = re.compile(r"\w+(?:-\w+)?")
@@ -85,6 +87,7 @@ class _Texts:
     thanks: tuple[str, ...]
     hellos: tuple[str, ...]
     assistant: tuple[str, ...]
+    asks_who: tuple[str, ...]
     bought: tuple[str, ...]
     declined: tuple[str, ...]
     topics: dict[CreatorKind, tuple[_Topic, ...]]
@@ -142,6 +145,9 @@ def open_conversation(fan: FanTraits, seed: int) -> str | None:
         return None
     texts = _texts()
     hello, ask = random.choice(texts.hellos), random.choice(_topic_of(fan, "", random).asks)
+    wonders = _random("wonders", fan.creator_handle, fan.fan_handle, seed)
+    if wonders.random() < ASKS_WHO:
+        ask = wonders.choice(texts.asks_who)
     return _joined(hello, ask, random.choice(texts.closings[fan.mood]))
 
 
@@ -235,6 +241,7 @@ def _texts() -> _Texts:
         thanks=tuple(data["talk"]["thanks"]),
         hellos=tuple(data["talk"]["hellos"]),
         assistant=tuple(data["assistant"]["replies"]),
+        asks_who=tuple(data["assistant"]["asks"]),
         bought=tuple(data["offers"]["bought"]),
         declined=tuple(data["offers"]["declined"]),
         topics={kind: _read_topics(kinds[kind]["topics"]) for kind in CreatorKind},

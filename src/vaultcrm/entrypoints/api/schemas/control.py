@@ -53,5 +53,8 @@ class WebhookOut(Schema):
 
 
 class HealthOut(Schema):
+    """`worker` says whether one was seen in the last minute, where that was looked at."""
+
     status: Literal["ok", "unavailable"]
     detail: str = ""
+    worker: Literal["alive", "silent"] | None = None

@@ -19,7 +19,7 @@ Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 class SendIn(Schema):
     """A chatter's own message. With `seenMessageId`, the fan's last message that was on screen,
-    it is stopped when the fan has written since.
+    it is stopped when the fan has written since. `templateId` says which template it began with.
     """
 
     creator_id: UUID
@@ -28,6 +28,7 @@ class SendIn(Schema):
     currency: Currency | None = None
     media_ids: Annotated[tuple[Line, ...], Field(max_length=MOST_MEDIA)] = ()
     seen_message_id: UUID | None = None
+    template_id: UUID | None = None
 
     @model_validator(mode="after")
     def _price_has_currency(self) -> "SendIn":

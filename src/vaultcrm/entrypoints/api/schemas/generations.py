@@ -9,14 +9,16 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
 
 from vaultcrm.domain.approval import ApprovalReason
+from vaultcrm.domain.draft_options import DraftOptions, Length, Tone
 from vaultcrm.domain.generation import (
     DeliveryStatus,
     GenerationRecord,
     GenerationStatus,
     GenerationType,
 )
-from vaultcrm.domain.safety import Category, Finding, FindingTier, Verdict
+from vaultcrm.domain.safety import Category, Finding, FindingTier, SafetyReport, Verdict
 from vaultcrm.entrypoints.api.fields import (
+    FreeText,
     Minor,
     Schema,
 )
@@ -25,12 +27,25 @@ ANSWER = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 """What follows is only ever sent: dataclasses, which are made in a tenth of a model's time."""
 
 
+class OptionsIn(Schema):
+    """Wishes for this one draft, each of which may be left out."""
+
+    tone: Tone | None = None
+    length: Length | None = None
+    hint: FreeText = ""
+    begin_from: FreeText = ""
+
+    def value(self) -> DraftOptions:
+        return DraftOptions(self.tone, self.length, self.hint.strip(), self.begin_from.strip())
+
+
 class GenerateIn(Schema):
     conversation_id: UUID
     fan_id: UUID
     creator_id: UUID
     chatter_id: UUID | None = None
     generation_type: GenerationType
+    options: OptionsIn | None = None
 
 
 @dataclass(slots=True)
@@ -68,6 +83,11 @@ class SafetyOut:
     score: float
     findings: list[FindingOut]
 
+    @classmethod
+    def of(cls, report: SafetyReport) -> "SafetyOut":
+        found = [FindingOut.of(finding) for finding in report.findings]
+        return cls(report.verdict, report.score, found)
+
 
 @dataclass(slots=True)
 class UsageOut:
@@ -83,7 +103,7 @@ class UsageOut:
 class GenerationOut:
     """One generation. `message` is null when the filter stopped the draft or there was none.
 
-    Until `leavesAt` an approval can be undone.
+    `attempts` says why an earlier attempt was stopped. Until `leavesAt` an approval can be undone.
 
     `suggestedPrice` is in whole units (dollars) as the specification has it.
     """
@@ -109,6 +129,7 @@ class GenerationOut:
     note: str
     approval_reasons: list[ApprovalReason]
     safety: SafetyOut
+    attempts: list[SafetyOut]
     priority: int
     model: str
     prompt_version: str
@@ -150,11 +171,8 @@ class GenerationOut:
             reasoning=record.reasoning,
             note=record.note,
             approval_reasons=list(record.approval_reasons),
-            safety=SafetyOut(
-                verdict=record.safety.verdict,
-                score=record.safety.score,
-                findings=[FindingOut.of(finding) for finding in record.safety.findings],
-            ),
+            safety=SafetyOut.of(record.safety),
+            attempts=[SafetyOut.of(one.safety) for one in record.attempts],
             priority=record.priority,
             model=record.model,
             prompt_version=record.prompt_version,

@@ -28,7 +28,11 @@ class GenerationCountsOut(Schema):
 
 
 class DecisionsOut(Schema):
-    """Decisions of the period. What the content filter stopped is not among them."""
+    """Decisions of the period. What the content filter stopped is not among them.
+
+    The rates of approval, modification and rejection are shares of what people decided;
+    `autoSendRate` is the share of what was sent automatically among all decisions.
+    """
 
     decided: int
     by_type: dict[FeedbackType, int]

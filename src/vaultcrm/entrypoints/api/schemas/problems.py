@@ -26,14 +26,16 @@ class NewMessageOut(Schema):
 class Problem(Schema):
     """RFC 9457. Members that do not apply are left out.
 
-    `errors` names each field at fault, `limit` the limit that is reached; `currentStatus` and the
-    two after it say who was first and when, `newMessages` what was said in the meantime.
+    `requestId` is the answer's `X-Request-Id`, which the log has too. `errors` names each field at
+    fault, `limit` the limit that is reached; `currentStatus` and the two after it say who was first
+    and when, `newMessages` what was said in the meantime.
     """
 
     type: str
     title: str
     status: int
     detail: str
+    request_id: str | None = None
     errors: list[FieldProblemOut] | None = None
     limit: str | None = None
     current_status: str | None = None

@@ -35,7 +35,6 @@ from vaultcrm.entrypoints.cli.demo_world.talks import (
     turns_of,
     unpriced,
 )
-from vaultcrm.entrypoints.cli.demo_world.uses import past_uses
 from vaultcrm.entrypoints.cli.demo_world.voices import past_voices
 from vaultcrm.entrypoints.cli.demo_world.world import DemoWorld
 from vaultcrm.pipeline.safety.filter import ContentFilter
@@ -98,7 +97,6 @@ def build_history(
         drafts=tuple(drafts),
         answers=tuple(sorted(answers, key=lambda answer: answer.sent_at)),
         readings=readings,
-        uses=past_uses(world, Random(f"{seed}/uses"), now),  # noqa: S311 - no secret
     )
 
 

@@ -1,6 +1,5 @@
 """Write the demo's history down, in the caller's transaction. Nothing of it is to be sent."""
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from random import Random
@@ -12,18 +11,14 @@ from vaultcrm.domain.audit import AuditAction
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.limits import EVERYBODY, TOKENS_PER_DAY
 from vaultcrm.domain.personality import Personality
-from vaultcrm.entrypoints.cli.demo_world.build import CURRENCY
 from vaultcrm.entrypoints.cli.demo_world.lore import load_lore
 from vaultcrm.entrypoints.cli.demo_world.past import DemoHistory, PastVoice
 from vaultcrm.entrypoints.cli.demo_world.places import places_of
 from vaultcrm.entrypoints.cli.demo_world.rows import Rows
+from vaultcrm.entrypoints.cli.demo_world.uses import link_templates
 
 TEAM_SINCE = timedelta(days=60)
 
-_USES = """
-    UPDATE ai_message_templates SET usage_count = %(count)s, performance_stats = %(stats)s::jsonb
-    WHERE creator_id = %(creator_id)s AND name = %(name)s
-"""
 _USED_TODAY = """
     INSERT INTO limit_counters (kind, subject, window_start, used)
     VALUES (%(kind)s, %(subject)s, %(day)s, %(used)s)
@@ -63,21 +58,7 @@ async def keep_history(
         rows.add_usage(creator_id, None, "analysis", reading.model, reading.usage, reading.at)
     rows.add_alerts(creators, now)
     await rows.write(connection)
-    for uses in history.uses:
-        stats = {
-            "usesByDay": uses.by_day,
-            "sent": uses.sent,
-            "replied": uses.replied,
-            "bought": uses.bought,
-            "revenueMinor": {CURRENCY: uses.revenue_minor} if uses.revenue_minor else {},
-        }
-        params = {
-            "creator_id": creators[uses.creator_handle],
-            "name": uses.name,
-            "count": uses.earlier + sum(uses.by_day.values()),
-            "stats": json.dumps(stats),
-        }
-        await run(connection, _USES, params)
+    await link_templates(connection, now)
     await _count_today(connection, history, now)
 
 

@@ -109,20 +109,6 @@ class PastReading:
 
 
 @dataclass(frozen=True, slots=True)
-class PastUses:
-    """How a template was used: by day as `2026-11-20`, and what became of those messages."""
-
-    creator_handle: str
-    name: str
-    by_day: dict[str, int]
-    earlier: int
-    sent: int
-    replied: int
-    bought: int
-    revenue_minor: int
-
-
-@dataclass(frozen=True, slots=True)
 class DemoHistory:
     """The month before the demo begins, each list in the order of time."""
 
@@ -130,4 +116,3 @@ class DemoHistory:
     drafts: tuple[PastDraft, ...]
     answers: tuple[PastAnswer, ...]
     readings: tuple[PastReading, ...]
-    uses: tuple[PastUses, ...]

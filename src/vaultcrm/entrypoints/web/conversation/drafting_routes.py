@@ -6,11 +6,12 @@ from http import HTTPStatus
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response, StreamingResponse
 
 from vaultcrm.db.queries import generations
 from vaultcrm.domain.approval import DecisionAction, RejectReason
+from vaultcrm.domain.draft_options import DraftOptions, Length, Tone
 from vaultcrm.domain.errors import (
     AiDisabled,
     Conflict,
@@ -50,7 +51,7 @@ from vaultcrm.workflows.parts import Parts
 router = APIRouter(prefix="/conversations/{conversation_id}/drafts")
 
 LONGEST_REASON = 200
-REFUSALS = (LimitExceeded, AiDisabled, DrafterError)
+REFUSALS = (LimitExceeded, AiDisabled, DrafterError, InvalidInput)
 
 # A task that nobody refers to may be thrown away before it has ended.
 _under_way: set[asyncio.Task[GenerationRecord]] = set()
@@ -63,6 +64,25 @@ async def finish_drafts(seconds: float) -> None:
         await asyncio.wait(ours, timeout=seconds)
 
 
+def _options(
+    tone: Annotated[Tone | Literal[""], Form()] = "",
+    length: Annotated[Length | Literal[""], Form()] = "",
+    hint: Annotated[FreeText, Form()] = "",
+    begin: Annotated[bool, Form()] = False,
+    message: Annotated[FreeText, Form()] = "",
+) -> DraftOptions:
+    """What was asked for beside the type; `message` stands in the composer."""
+    return DraftOptions(
+        tone=tone or None,
+        length=length or None,
+        hint=" ".join(hint.split()),
+        begin_from=lines(message).strip() if begin else "",
+    )
+
+
+OptionsDep = Annotated[DraftOptions, Depends(_options)]
+
+
 @router.post("")
 async def make_draft(
     request: Request,
@@ -71,11 +91,12 @@ async def make_draft(
     conversation_id: UUID,
     shown: ShownDep,
     generation_type: Annotated[GenerationType, Form()],
+    options: OptionsDep,
     back: Annotated[Literal["conversation", "queue"], Form()] = "conversation",
 ) -> Response:
     """Draft a message, and show it where it was asked for; to htmx while it is written."""
     row = await find_conversation(parts, session.caller, conversation_id)
-    wanted = GenerateRequest(row["creator_id"], conversation_id, generation_type)
+    wanted = GenerateRequest(row["creator_id"], conversation_id, generation_type, options=options)
     if asked_by_htmx(request) and back == "conversation":
         return StreamingResponse(
             _told(parts, session, wanted, shown),
@@ -98,6 +119,9 @@ def _not_made(refused: VaultError) -> Happened:
     if isinstance(refused, LimitExceeded | DrafterRateLimited):
         headers["Retry-After"] = str(refused.retry_after)
     problem = f"No draft was made. {refused}"
+    if isinstance(refused, InvalidInput):
+        told = " ".join(problem.reason for problem in refused.problems)
+        problem = f"No draft was made: what you ask for is not allowed. {told}"
     return Happened(problem=problem, status=status_of(refused), headers=headers)
 
 

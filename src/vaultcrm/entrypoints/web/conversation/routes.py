@@ -1,6 +1,7 @@
 """One conversation: read, answered, and what is settled about its fan."""
 
 import json
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Literal
 from uuid import UUID
@@ -37,6 +38,7 @@ from vaultcrm.entrypoints.web.frame.sessions import FormSessionDep, Session, Ses
 from vaultcrm.entrypoints.web.inbox.list_view import FiltersDep
 from vaultcrm.entrypoints.web.text import words
 from vaultcrm.entrypoints.web.text.typed import lines, media_ids, price_of
+from vaultcrm.workflows.disclose import send_disclosure
 from vaultcrm.workflows.manage_templates import fill_template, find_templates
 from vaultcrm.workflows.parts import Parts
 from vaultcrm.workflows.resolve_delivery import Resolution, resolve_delivery
@@ -133,11 +135,12 @@ async def write(
     price: Annotated[FreeText, Form()] = "",
     media: Annotated[FreeText, Form()] = "",
     seen: Annotated[UUID | Literal[""], Form()] = "",
+    template: Annotated[UUID | Literal[""], Form()] = "",
     anyway: Annotated[bool, Form()] = False,
 ) -> Response:
     """Send what was written, unless the fan has said something that the writer has not seen."""
     row = await find_conversation(parts, session.caller, conversation_id)
-    typed = Composed(lines(message), price, media, seen or None)
+    typed = Composed(lines(message), price, media, seen or None, template=template or None)
     try:
         wanted = OwnMessage(
             creator_id=row["creator_id"],
@@ -146,6 +149,7 @@ async def write(
             price=price_of(price, row["currency"], "priceMinor"),
             media_ids=media_ids(media, "mediaIds"),
             seen_message_id=None if anyway else typed.seen,
+            template_id=typed.template,
         )
         written = await write_message(parts, session.caller, wanted)
     except InvalidInput as refused:
@@ -188,21 +192,14 @@ async def _refused(
         if name == "message" and stopped:
             continue
         problems[name] = (*problems.get(name, ()), problem.reason)
-    composed = Composed(
-        typed.message,
-        typed.price,
-        typed.media,
-        typed.seen,
-        problems,
-        report if stopped else None,
-    )
+    composed = replace(typed, problems=problems, report=report if stopped else None)
     return Happened(status=HTTPStatus.UNPROCESSABLE_ENTITY, composed=composed)
 
 
 def _overtaken(typed: Composed, moved: ThreadMovedOn, fan_name: str) -> Happened:
     newer = bubbles_of(moved.messages, fan_name=fan_name)
     seen = moved.messages[-1].id if moved.messages else typed.seen
-    composed = Composed(typed.message, typed.price, typed.media, seen, newer=newer)
+    composed = replace(typed, seen=seen, newer=newer)
     return Happened(status=HTTPStatus.CONFLICT, composed=composed)
 
 
@@ -233,6 +230,7 @@ async def undo(
                     "\n\n".join(filter(None, (taken.text, lines(message).strip()))),
                     words.price_field(taken.price),
                     " ".join(taken.media_ids),
+                    template=taken.template_id,
                 ),
             )
         else:
@@ -293,9 +291,10 @@ async def templates(
 async def template(
     parts: PartsDep, session: FormSessionDep, conversation_id: UUID, template_id: UUID
 ) -> Response:
-    """A template filled in for this fan: `text`, and `price` as it stands in the form, or ""."""
+    """A template filled in for this fan: `text`, `price` as it stands in the form or "", `id`."""
     filled = await fill_template(parts, session.caller, template_id, conversation_id)
-    body = {"text": filled.text, "price": words.price_field(filled.price)}
+    price = words.price_field(filled.price)
+    body = {"text": filled.text, "price": price, "id": str(template_id)}
     return Response(json.dumps(body), media_type="application/json", headers=dict(HEADERS))
 
 
@@ -316,6 +315,30 @@ async def disclose(
         tending = Tending(connection, session.caller, row["creator_id"], parts.now())
         await note_disclosure(tending, row["fan_id"], tending.now)
     happened = Happened(said=words.DONE["disclosed"])
+    return await _settled(request, parts, session, conversation_id, shown, happened)
+
+
+@router.post("/disclosure/send")
+async def tell(
+    request: Request,
+    parts: PartsDep,
+    session: FormSessionDep,
+    conversation_id: UUID,
+    shown: ShownDep,
+    back: Annotated[Literal["queue", ""], Form()] = "",
+) -> Response:
+    """Tell the fan now that AI helps to write; from the queue, go `back` there."""
+    row = await find_conversation(parts, session.caller, conversation_id)
+    try:
+        await send_disclosure(parts, session.caller, row["creator_id"], conversation_id)
+        happened = Happened(said=words.DONE["told"])
+    except Conflict as late:
+        happened = Happened(problem=str(late), status=HTTPStatus.CONFLICT)
+    except InvalidInput as refused:
+        problem = words.sentence(f"{refused.problems[0].reason}.")
+        happened = Happened(problem=problem, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    if back and happened.said:
+        return redirect("/queue", done="told")
     return await _settled(request, parts, session, conversation_id, shown, happened)
 
 
@@ -354,7 +377,7 @@ async def take_care(
     try:
         async with parts.transaction() as connection:
             tending = Tending(connection, session.caller, row["creator_id"], parts.now())
-            await change_care(tending, conversation_id, stops, _reason(reason))
+            await change_care(parts, tending, conversation_id, stops, _reason(reason))
         happened = Happened(said=told)
     except InvalidInput as refused:
         status = HTTPStatus.UNPROCESSABLE_ENTITY

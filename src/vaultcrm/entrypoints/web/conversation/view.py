@@ -10,10 +10,11 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from vaultcrm.db.pending import Connection, Record
-from vaultcrm.db.queries import console, conversations, generations, inbox, situations
+from vaultcrm.db.queries import console, conversations, disclosures, generations, inbox, situations
 from vaultcrm.db.queries.inbox import Bought
 from vaultcrm.domain.channels import Capabilities
 from vaultcrm.domain.conversation import Mode
+from vaultcrm.domain.draft_options import LONGEST_HINT
 from vaultcrm.domain.errors import NotFound
 from vaultcrm.domain.generation import GenerationRecord, GenerationStatus
 from vaultcrm.domain.money import Money
@@ -21,8 +22,10 @@ from vaultcrm.domain.people import Caller
 from vaultcrm.domain.safety import SafetyReport, Verdict
 from vaultcrm.domain.situation import Situation
 from vaultcrm.entrypoints.api.paging import decode_cursor, encode_cursor, moment
+from vaultcrm.entrypoints.web.care.beside import Beside, read_beside
 from vaultcrm.entrypoints.web.conversation.spending import LAST_BOUGHT, by_week
 from vaultcrm.entrypoints.web.conversation.thread import Bubble, bubbles
+from vaultcrm.entrypoints.web.disclosure.view import SHOWN, ShownDisclosure, shown_disclosure
 from vaultcrm.entrypoints.web.frame.desk import Desk
 from vaultcrm.entrypoints.web.frame.pages import asked_by_htmx, page
 from vaultcrm.entrypoints.web.inbox.list_view import Filters, read_list
@@ -75,6 +78,8 @@ class OpenConversation:
     unread: int
     carries: Capabilities
     channel_is_set_up: bool
+    disclosure: ShownDisclosure
+    beside: Beside
 
     @property
     def id(self) -> UUID:
@@ -101,7 +106,7 @@ class OpenConversation:
 class Composed:
     """What stands in the composer. `problems` are by field; `report` marks what the filter stopped
     in the text, or, of a message that is on its way, what it saw; `newer` is what the fan wrote in
-    the meantime.
+    the meantime; `template` is the template that it began with.
     """
 
     message: str = ""
@@ -111,6 +116,7 @@ class Composed:
     problems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     report: SafetyReport | None = None
     newer: tuple[Bubble, ...] = ()
+    template: UUID | None = None
 
     @property
     def offers(self) -> bool:
@@ -215,6 +221,7 @@ async def open_conversation(
             )
             leaving_sent = await inbox.leaving(connection, creator_id, conversation_id)
             bought_sent = await inbox.bought(connection, creator_id, fan_id)
+            told_sent = await disclosures.of_fan(connection, creator_id, fan_id, SHOWN)
             drafts_sent = await generations.of_conversation(
                 connection, creator_id, conversation_id, DRAFTS
             )
@@ -223,9 +230,11 @@ async def open_conversation(
         bought = await bought_sent.answer()
         drafts = await _shown(connection, desk, creator_id, await drafts_sent.answer())
         leaving = await leaving_sent.answer()
+        told = await told_sent.answer()
         version = await state_sent.answer()
-    if situation is None:
-        raise NotFound("conversation")
+        if situation is None:
+            raise NotFound("conversation")
+        beside = await read_beside(parts, connection, desk, situation)
     shown = newest_first[:MESSAGES]
     more = len(newest_first) > MESSAGES
     carries, set_up = await _carries(parts, creator_id, situation.conversation.channel)
@@ -253,6 +262,8 @@ async def open_conversation(
         unread=row["unread_count"],
         carries=carries,
         channel_is_set_up=set_up,
+        disclosure=shown_disclosure(parts, situation, told, desk.now),
+        beside=beside,
     )
 
 
@@ -334,8 +345,8 @@ def _edit(
 
 def may_go_as_it_is(opened: OpenConversation, record: GenerationRecord) -> bool:
     """False without a text, and for an offer in a conversation where selling is stopped."""
-    priced = record.suggested_price is not None
-    return bool(record.message) and not (priced and opened.selling_is_stopped)
+    sells = record.suggested_price is not None or record.generation_type.sells
+    return bool(record.message) and not (sells and opened.selling_is_stopped)
 
 
 def values_of(
@@ -355,6 +366,7 @@ def values_of(
         and opened.situation.conversation.mode is not Mode.OFF,
         "happened": happened,
         "composed": happened.composed or Composed(),
+        "longest_hint": LONGEST_HINT,
         "online_since": desk.now - inbox.ONLINE_FOR,
     }
 

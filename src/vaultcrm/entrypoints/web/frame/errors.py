@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from vaultcrm.domain import errors
-from vaultcrm.entrypoints.api.problems import problem, status_of
+from vaultcrm.entrypoints.api import refusals
+from vaultcrm.entrypoints.api.problems import note_database_error, problem, status_of
 from vaultcrm.entrypoints.web.frame.pages import asked_by_htmx, page, redirect
 from vaultcrm.entrypoints.web.frame.sessions import asked_for
 
@@ -69,6 +70,13 @@ async def _ours(request: Request, error: errors.VaultError) -> Response:
             headers = {"HX-Redirect": to_sign_in.headers["location"]}
             return Response(status_code=HTTPStatus.UNAUTHORIZED, headers=headers)
         return to_sign_in
+    if isinstance(error, errors.SecondFactorMissing):
+        to_set_up = redirect("/account/second-factor")
+        if asked_by_htmx(request):
+            headers = {"HX-Redirect": to_set_up.headers["location"]}
+            return Response(status_code=HTTPStatus.FORBIDDEN, headers=headers)
+        return to_set_up
+    await refusals.note(request, error)
     return _page(request, status_of(error), str(error))
 
 
@@ -86,6 +94,7 @@ async def _http(request: Request, error: HTTPException) -> Response:
 
 
 async def _database(request: Request, error: Exception) -> Response:
+    note_database_error(request)
     return _page(request, HTTPStatus.SERVICE_UNAVAILABLE, NO_DATABASE, title=NO_DATABASE_TITLE)
 
 

@@ -19,16 +19,20 @@ from vaultcrm.controls.auth import (
 )
 from vaultcrm.controls.secrets import installation_key
 from vaultcrm.db.queries import sessions
-from vaultcrm.domain.errors import Forbidden, Unauthenticated
+from vaultcrm.domain.errors import Forbidden, SecondFactorMissing, Unauthenticated
 from vaultcrm.domain.people import Caller
+from vaultcrm.entrypoints import doors
 from vaultcrm.entrypoints.api.context import parts_of
 from vaultcrm.entrypoints.web.frame.preferences import theme_of, zone_of
 from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.second_factor import is_required
 
 COOKIE = "vaultcrm_session"
 PRESSED = frozenset({"a", "button", "form", "input", "select", "textarea"})
 """Elements that ask for something because somebody has done something."""
 LONGEST_PATH = 1000
+WITHOUT_SECOND_FACTOR = ("/account/second-factor", "/sign-out")
+"""What is open to somebody who must set up a second factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,11 @@ class Session:
 
 
 async def session_of(request: Request) -> Session:
-    """The session behind the cookie; raises Unauthenticated when there is none that lives."""
+    """The session behind the cookie, of somebody whom this page is for.
+
+    Raises Unauthenticated when there is none that lives, Forbidden for another role, and
+    SecondFactorMissing where the role needs one and none was shown.
+    """
     parts = parts_of(request)
     secret = request.cookies.get(COOKIE)
     if not secret:
@@ -60,11 +68,15 @@ async def session_of(request: Request) -> Session:
             raise Unauthenticated("This session has ended. Sign in again.")
         if now - found.last_used_at > SESSION_NOTED_EVERY and not _asks_by_itself(request):
             await sessions.note_use(connection, found.id, found.caller.user_id, now)
+    request.state.caller = found.caller
+    if _needs_second_factor(parts, found, request):
+        raise SecondFactorMissing("Set up a second factor first: your role needs one here.")
+    doors.require_open(request, found.caller)
     return Session(
         found.id,
         found.caller,
         token_hash,
-        _csrf_token(parts, token_hash),
+        csrf_of(parts, secret),
         zone=zone_of(request),
         theme=theme_of(request),
     )
@@ -99,10 +111,16 @@ async def form_session(
 FormSessionDep = Annotated[Session, Depends(form_session)]
 
 
-def _csrf_token(parts: Parts, token_hash: bytes) -> str:
-    """HMAC-SHA256 over the session's hash: good for this session and no longer."""
+def csrf_of(parts: Parts, secret: str) -> str:
+    """HMAC-SHA256 over the hash of a session's secret: good for this session and no longer."""
     key = _key(parts)
-    return hmac.new(key, b"csrf:" + token_hash, hashlib.sha256).hexdigest()
+    return hmac.new(key, b"csrf:" + hash_token(secret), hashlib.sha256).hexdigest()
+
+
+def _needs_second_factor(parts: Parts, found: sessions.Found, request: Request) -> bool:
+    if found.second_factor or not is_required(parts.settings, found.caller):
+        return False
+    return not request.url.path.startswith(WITHOUT_SECOND_FACTOR)
 
 
 def _key(parts: Parts) -> bytes:
@@ -135,15 +153,15 @@ def give_cookie(response: Response, parts: Parts, secret: str) -> None:
         max_age=int(SESSION_LIFETIME.total_seconds()),
         httponly=True,
         samesite="lax",
-        secure=_over_https(parts),
+        secure=is_over_https(parts),
     )
 
 
 def take_cookie(response: Response, parts: Parts) -> None:
-    response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=_over_https(parts))
+    response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_over_https(parts))
 
 
-def _over_https(parts: Parts) -> bool:
+def is_over_https(parts: Parts) -> bool:
     return urlsplit(parts.settings.vaultcrm_base_url).scheme == "https"
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Record
-from vaultcrm.db.queries import templates
+from vaultcrm.db.queries import template_outcomes, templates
 from vaultcrm.db.queries.templates import TemplateFilter
 from vaultcrm.domain.errors import FieldProblem, InvalidInput, NotFound
 from vaultcrm.domain.generation import GenerationType
@@ -17,9 +17,11 @@ from vaultcrm.domain.money import Money, minor_per_major
 from vaultcrm.domain.safety import Finding
 from vaultcrm.domain.template import (
     DAYS_OF_USES,
+    NO_OUTCOMES,
     FilledStretch,
     Template,
     TemplateDraft,
+    TemplateOutcomes,
     TemplateStats,
 )
 from vaultcrm.entrypoints.web.frame.desk import Desk
@@ -70,6 +72,7 @@ class Listed:
     following: tuple[UUID, UUID] | None
     languages: tuple[str, ...]
     currencies: Mapping[UUID, str]
+    outcomes: Mapping[UUID, TemplateOutcomes]
 
     def price(self, template: Template) -> Money | None:
         """In the creator's usual currency."""
@@ -95,8 +98,16 @@ async def read_listed(
     found = [templates.as_template(record) for record in await sent.answer()]
     rows = tuple(found[:TEMPLATES])
     following = (rows[-1].creator_id, rows[-1].id) if len(found) > TEMPLATES else None
+    outcomes_sent = await template_outcomes.outcomes(
+        connection, creator_ids, [template.id for template in rows], desk.now
+    )
     return Listed(
-        wanted, rows, following, await languages_sent.answer(), await currencies_sent.answer()
+        wanted,
+        rows,
+        following,
+        await languages_sent.answer(),
+        await currencies_sent.answer(),
+        await outcomes_sent.answer(),
     )
 
 
@@ -155,6 +166,7 @@ class Editor:
     currency: str
     typed: Typed
     template: Template | None = None
+    outcomes: TemplateOutcomes = NO_OUTCOMES
     theirs: Typed | None = None
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
     seen: str = ""
@@ -185,7 +197,11 @@ async def open_template(connection: Connection, desk: Desk, template_id: UUID) -
         raise NotFound("template")
     template = templates.as_template(found[0])
     currency = await (await templates.currency_of(connection, template.creator_id)).answer()
+    outcomes_sent = await template_outcomes.outcomes(
+        connection, [template.creator_id], [template.id], desk.now
+    )
     return Editor(
+        outcomes=(await outcomes_sent.answer()).get(template.id, NO_OUTCOMES),
         key=template.id.hex,
         creator_id=template.creator_id,
         currency=currency,

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Header
 from fastapi.responses import Response
 
 from vaultcrm.controls.auth import require_role
+from vaultcrm.controls.monitoring.conditions import rules
 from vaultcrm.db.pending import Record
 from vaultcrm.db.queries import alerts
 from vaultcrm.domain.alerts import Severity, creator_of
@@ -131,6 +132,8 @@ async def _alerts_page(parts: Parts, desk: Desk, cursor: str | None, *, template
         over=[shown(record) for record in over[:OVER]],
         following=encode_cursor(over[OVER - 1]["id"]) if len(over) > OVER else None,
         first=cursor is None,
+        rules=list(rules(parts.settings)),
+        by_mail=parts.mailer is not None,
     )
 
 

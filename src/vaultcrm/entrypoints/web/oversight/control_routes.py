@@ -12,7 +12,7 @@ from fastapi.responses import Response
 
 from vaultcrm.controls.auth import require_role
 from vaultcrm.controls.flags import FLAG_FIELDS, GLOBAL_ONLY
-from vaultcrm.db.queries import audit, limits, usage
+from vaultcrm.db.queries import audit, audit_seals, limits, usage
 from vaultcrm.db.queries import flags as flag_queries
 from vaultcrm.db.queries.audit import AuditFilter
 from vaultcrm.domain.audit import AuditAction
@@ -27,6 +27,7 @@ from vaultcrm.entrypoints.web.dashboard import figures
 from vaultcrm.entrypoints.web.frame.desk import Desk, DeskDep, open_desk
 from vaultcrm.entrypoints.web.frame.pages import page, redirect
 from vaultcrm.entrypoints.web.frame.sessions import FormSessionDep
+from vaultcrm.entrypoints.web.oversight.audit_state import proof_of
 from vaultcrm.entrypoints.web.text import words
 from vaultcrm.workflows.parts import Parts
 from vaultcrm.workflows.set_flag import flags_in_force, set_flag
@@ -66,16 +67,19 @@ async def audit_log(
         since=first_day,
         until=None if last_day is None else last_day + timedelta(days=1),
     )
+    creator_ids = _creators_asked_for(desk, creator or None)
     async with parts.pool.connection() as connection, connection.pipeline():
         entries_sent = await audit.page(
             connection,
-            _creators_asked_for(desk, creator or None),
+            creator_ids,
             before=None if before is None else before[0],
             limit=ENTRIES + 1,
             wanted=wanted,
         )
         actors_sent = await audit.actors(connection, list(desk.creators), most=MOST_ACTORS)
+        states_sent = await audit_seals.states(connection, creator_ids)
         rows, actors = await entries_sent.answer(), await actors_sent.answer()
+        states = await states_sent.answer()
     shown = rows[:ENTRIES]
     asked = {
         "who": str(who),
@@ -91,6 +95,7 @@ async def audit_log(
         "oversight/audit.html",
         desk=desk,
         here="audit",
+        proof=proof_of(states),
         rows=shown,
         actors=actors,
         asked=asked,

@@ -7,7 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from vaultcrm.db.queries import cards as card_queries
-from vaultcrm.db.queries import console, generations, inbox, outbox, situations
+from vaultcrm.db.queries import console, disclosures, generations, inbox, outbox, situations
 from vaultcrm.db.queries.cards import CardList, QueueCard
 from vaultcrm.db.queries.inbox import Bought
 from vaultcrm.db.queries.outbox import StillHere
@@ -17,8 +17,10 @@ from vaultcrm.domain.generation import GenerationRecord, GenerationStatus
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.safety import Verdict
 from vaultcrm.domain.situation import Situation
+from vaultcrm.entrypoints.web.care.beside import Beside, read_beside
 from vaultcrm.entrypoints.web.conversation.spending import LAST_BOUGHT, by_week
 from vaultcrm.entrypoints.web.conversation.thread import Bubble, bubbles
+from vaultcrm.entrypoints.web.disclosure.view import SHOWN, ShownDisclosure, shown_disclosure
 from vaultcrm.entrypoints.web.frame.desk import Desk
 from vaultcrm.entrypoints.web.text import words
 from vaultcrm.pipeline.context import engagement_score
@@ -71,6 +73,8 @@ class Opened:
     bought: tuple[Bought, ...]
     weeks: tuple[Money, ...]
     conflict: Conflict | None
+    beside: Beside
+    disclosure: ShownDisclosure
 
     @property
     def may_be_decided(self) -> bool:
@@ -91,8 +95,9 @@ class Opened:
     @property
     def may_go_as_it_is(self) -> bool:
         """False without a text, and for an offer in a conversation where selling is stopped."""
-        priced = self.record.suggested_price is not None
-        return bool(self.record.message) and not (priced and self.selling_is_stopped)
+        record = self.record
+        sells = record.suggested_price is not None or record.generation_type.sells
+        return bool(record.message) and not (sells and self.selling_is_stopped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +191,16 @@ async def open_draft(parts: Parts, desk: Desk, generation_id: UUID, *, hold: boo
                 connection, record.creator_id, record.conversation_id, before=None, limit=TAIL
             )
             bought_sent = await inbox.bought(connection, record.creator_id, record.fan_id)
+            told_sent = await disclosures.of_fan(
+                connection, record.creator_id, record.fan_id, SHOWN
+            )
         situation = await situation_sent.answer()
         newest_first = await thread_sent.answer()
         bought = await bought_sent.answer()
-    if situation is None:
-        raise NotFound("draft")
+        told = await told_sent.answer()
+        if situation is None:
+            raise NotFound("draft")
+        beside = await read_beside(parts, connection, desk, situation)
     if not hold and _is_somebody_elses(record, desk):
         conflict = await too_late(parts, record)
     return Opened(
@@ -205,6 +215,8 @@ async def open_draft(parts: Parts, desk: Desk, generation_id: UUID, *, hold: boo
         bought=bought[:LAST_BOUGHT],
         weeks=by_week(bought, situation.fan.lifetime_value.currency, desk.now),
         conflict=conflict,
+        beside=beside,
+        disclosure=shown_disclosure(parts, situation, told, desk.now),
     )
 
 

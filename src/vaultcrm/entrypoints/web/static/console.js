@@ -333,6 +333,13 @@
       one.setAttribute("aria-pressed", String(one.dataset.themeIs === wanted));
   });
 
+  /** On a narrow screen the menu is one row that is scrolled; where one is must be in it. */
+  const showPlace = () => {
+    const menu = byId("menu");
+    const place = menu?.querySelector("[aria-current]");
+    if (place) menu.scrollLeft = place.offsetLeft - (menu.clientWidth - place.offsetWidth) / 2;
+  };
+
   // ---- begin
 
   document.addEventListener("htmx:after:swap", () => {
@@ -340,6 +347,7 @@
     tick();
   });
   restore(document);
+  showPlace();
   tick();
   setInterval(tick, 1000);
 })();

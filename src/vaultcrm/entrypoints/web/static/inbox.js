@@ -41,6 +41,8 @@
   const noteText = (field) => {
     if (field.dataset.empty !== "false") note();
     field.dataset.empty = String(field.value === "");
+    const template = field.form.elements.namedItem("template");
+    if (template && field.value === "") template.value = "";
   };
 
   document.addEventListener("input", (event) => {
@@ -103,6 +105,7 @@
     const until = field.selectionStart;
     const from = found ? until - found[0].trimStart().length : until;
     field.setRangeText(filled.text, from, until, "end");
+    field.form.elements.namedItem("template").value = filled.id;
     const price = byId("compose-price");
     if (filled.price && price) {
       price.value = filled.price;
@@ -156,7 +159,7 @@
   document.addEventListener(
     "toggle",
     (event) => {
-      const opened = event.target.matches("#drafting .more-act, #offer, #care") && event.target.open;
+      const opened = event.target.matches("#drafting .more-act, #offer, #care, #options") && event.target.open;
       if (!opened || document.activeElement?.matches("textarea, input")) return;
       event.target.querySelector("textarea, input:not([type=hidden])")?.focus();
     },
@@ -168,10 +171,12 @@
     const { ctx, tasks } = event.detail;
     if (ctx.sourceElement.id !== "refresh") return;
     const edited = document.querySelector("#drafting .more-act[open]");
+    const asking = byId("options")?.open;
     const typing = document.activeElement?.closest("#fan form");
     for (let place = tasks.length - 1; place >= 0; place -= 1) {
       const id = tasks[place].target?.id;
-      if ((id === "drafting" && edited) || (id === "fan" && typing)) tasks.splice(place, 1);
+      const busy = { drafting: edited, fan: typing, generate: asking };
+      if (busy[id]) tasks.splice(place, 1);
     }
   });
 

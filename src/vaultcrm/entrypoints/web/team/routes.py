@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
 from uuid import UUID
@@ -10,7 +11,7 @@ from fastapi import APIRouter, Form
 from fastapi.responses import Response
 
 from vaultcrm.controls.auth import SESSION_IDLE, require_role
-from vaultcrm.db.queries import people
+from vaultcrm.db.queries import doorways, people, second_factors
 from vaultcrm.domain.errors import Conflict, InvalidInput, NotFound
 from vaultcrm.domain.people import Person, Role
 from vaultcrm.entrypoints.api.context import PartsDep
@@ -37,6 +38,8 @@ DONE: Mapping[str, str] = {
     "disabled": "They cannot sign in any more. Their sessions, links and API tokens are dead.",
     "enabled": "They can sign in again, with the role they had.",
     "ended": "They are signed out everywhere, and links made before are dead.",
+    "second_factor": "Their second factor is taken away, and they are signed out everywhere.",
+    "identity": "They are untied. The next token with their verified e-mail ties them anew.",
     "password": "Their password is taken away. Give them a sign-in link; they set another with it.",
 }
 
@@ -113,7 +116,8 @@ async def one_person(
     parts: PartsDep, desk: DeskDep, user_id: UUID, done: str | None = None
 ) -> Response:
     require_role(desk.caller, Role.ADMIN)
-    return _person_page(desk, await _person(parts, user_id), done=DONE.get(done or ""))
+    person, ways_in = await _person(parts, user_id), await _ways_in(parts, user_id)
+    return _person_page(desk, person, ways_in, done=DONE.get(done or ""))
 
 
 @router.post("/team/{user_id}/access")
@@ -177,6 +181,25 @@ async def remove_password(parts: PartsDep, session: FormSessionDep, user_id: UUI
     return redirect(f"/team/{user_id}", done="password")
 
 
+@router.post("/team/{user_id}/second-factor")
+async def remove_second_factor(parts: PartsDep, session: FormSessionDep, user_id: UUID) -> Response:
+    """Take a lost second factor away."""
+    require_role(session.caller, Role.ADMIN)
+    try:
+        await manage_team.remove_second_factor(parts.pool, session.caller, user_id, parts.now())
+    except Conflict as refused:
+        return await _refused(parts, session, user_id, Typed(problems={"sign_in": str(refused)}))
+    return redirect(f"/team/{user_id}", done="second_factor")
+
+
+@router.post("/team/{user_id}/identity")
+async def remove_identity(parts: PartsDep, session: FormSessionDep, user_id: UUID) -> Response:
+    """Untie somebody from the identity of another service that they came with."""
+    require_role(session.caller, Role.ADMIN)
+    await manage_team.remove_identity(parts.pool, session.caller, user_id, parts.now())
+    return redirect(f"/team/{user_id}", done="identity")
+
+
 @router.post("/team/{user_id}/disable")
 async def disable(parts: PartsDep, session: FormSessionDep, user_id: UUID) -> Response:
     require_role(session.caller, Role.ADMIN)
@@ -205,14 +228,14 @@ async def _with_link(
         return await _refused(parts, session, user_id, Typed(problems={"sign_in": str(refused)}))
     person = await _person(parts, user_id)
     link = await sign_in_link(parts.pool, parts.settings, person.email, now)
-    desk = await open_desk(parts, session)
-    return _person_page(desk, person, link=link, is_new=is_new)
+    desk, ways_in = await open_desk(parts, session), await _ways_in(parts, user_id)
+    return _person_page(desk, person, ways_in, link=link, is_new=is_new)
 
 
 async def _refused(parts: Parts, session: Session, user_id: UUID, typed: Typed) -> Response:
     desk = await open_desk(parts, session)
-    person = await _person(parts, user_id)
-    return _person_page(desk, person, HTTPStatus.CONFLICT, typed=typed)
+    person, ways_in = await _person(parts, user_id), await _ways_in(parts, user_id)
+    return _person_page(desk, person, ways_in, HTTPStatus.CONFLICT, typed=typed)
 
 
 async def _person(parts: Parts, user_id: UUID) -> Person:
@@ -223,6 +246,23 @@ async def _person(parts: Parts, user_id: UUID) -> Person:
     if found is None:
         raise NotFound("user")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class WaysIn:
+    """What somebody has beside a password: a second factor since, and another service's word."""
+
+    second_factor_since: datetime | None
+    has_identity: bool
+
+
+async def _ways_in(parts: Parts, user_id: UUID) -> WaysIn:
+    async with parts.pool.connection() as connection:
+        factor = await (await second_factors.of_user(connection, user_id)).answer()
+        return WaysIn(
+            factor.confirmed_at if factor else None,
+            await doorways.has_identity(connection, user_id),
+        )
 
 
 def _with(typed: Typed, problems: Mapping[str, str]) -> Typed:
@@ -236,6 +276,7 @@ def _new_page(desk: Desk, typed: Typed, status: HTTPStatus = HTTPStatus.OK) -> R
 def _person_page(
     desk: Desk,
     person: Person,
+    ways_in: WaysIn,
     status: HTTPStatus = HTTPStatus.OK,
     *,
     typed: Typed | None = None,
@@ -257,6 +298,7 @@ def _person_page(
         desk=desk,
         here="team",
         person=person,
+        ways_in=ways_in,
         is_self=person.id == desk.caller.user_id,
         typed=typed,
         roles=ROLES,

@@ -13,7 +13,9 @@ from vaultcrm.db.queries.cards import MOST_COUNTED
 from vaultcrm.domain.alerts import AlertKind, Severity
 from vaultcrm.domain.approval import ApprovalReason, RejectReason
 from vaultcrm.domain.audit import AuditAction
+from vaultcrm.domain.content_rules import RuleKind
 from vaultcrm.domain.conversation import Author, Care, Mode
+from vaultcrm.domain.draft_options import DraftOptions, Length, Tone
 from vaultcrm.domain.errors import Conflict, InvalidInput
 from vaultcrm.domain.flags import Flags, RolloutStage
 from vaultcrm.domain.generation import (
@@ -25,7 +27,9 @@ from vaultcrm.domain.generation import (
 from vaultcrm.domain.money import Money, minor_per_major
 from vaultcrm.domain.people import Role, Tier
 from vaultcrm.domain.personality import EmojiStyle
-from vaultcrm.domain.safety import Category, Finding, FindingTier
+from vaultcrm.domain.retention import Kept
+from vaultcrm.domain.safety import Category, Finding, FindingTier, Scope
+from vaultcrm.domain.spending import Cap
 from vaultcrm.entrypoints.web.text import times
 
 TIERS: Mapping[Tier, str] = {
@@ -66,6 +70,14 @@ DELIVERIES: Mapping[DeliveryStatus, str] = {
     DeliveryStatus.UNCERTAIN: "perhaps sent: check on the platform",
 }
 
+TONES: Mapping[Tone, str] = {
+    Tone.WARMER: "warmer",
+    Tone.PLAYFUL: "more playful",
+    Tone.CALMER: "calmer",
+    Tone.DIRECT: "plain and direct",
+}
+LENGTHS: Mapping[Length, str] = {Length.SHORTER: "shorter", Length.LONGER: "longer"}
+
 MODES: Mapping[Mode, str] = {
     Mode.AUTO: "Automatic",
     Mode.DRAFT_ONLY: "Drafts only",
@@ -77,6 +89,12 @@ CARES: Mapping[Care, str] = {
     Care.POSSIBLE_MINOR: "The fan may be under 18",
 }
 
+HOLDS: Mapping[Cap, str] = {
+    Cap.OFFERS_PER_DAY: "they have had as many in 24 hours as they may",
+    Cap.SPEND_PER_WEEK: "they have spent what they may in 7 days",
+    Cap.COOLING_OFF: "they are cooling off",
+}
+
 REASONS: Mapping[ApprovalReason, str] = {
     ApprovalReason.FILTER_BLOCKED: "stopped by the content filter",
     ApprovalReason.FILTER_REVIEW: "the content filter asks for a look",
@@ -85,6 +103,7 @@ REASONS: Mapping[ApprovalReason, str] = {
     ApprovalReason.FAN_DISTRESS: "the fan may be in distress",
     ApprovalReason.POSSIBLE_MINOR: "the fan may be under 18",
     ApprovalReason.CHECKER_UNAVAILABLE: "the checker could not read the fan's message",
+    ApprovalReason.JUDGE_UNAVAILABLE: "the checker could not judge what the draft means",
     ApprovalReason.ROLLOUT_STAGE: "people approve everything at this stage",
     ApprovalReason.DRAFT_ONLY: "this conversation is set to drafts only",
     ApprovalReason.CHANNEL_MANUAL: "this platform allows no automatic sending",
@@ -116,6 +135,31 @@ CATEGORIES: Mapping[Category, str] = {
     Category.FILTER_ERROR: "Filter failed",
 }
 
+SCOPES: Mapping[Scope, str] = {
+    Scope.DRAFT: "AI drafts",
+    Scope.CHATTER: "your team’s messages",
+    Scope.FAN: "fans’ messages",
+}
+
+RULE_KINDS: Mapping[RuleKind, tuple[str, str, str]] = {
+    RuleKind.PHRASE: (
+        "Phrase",
+        "Phrases",
+        "Whole words that the filter shall find, also where they are disguised.",
+    ),
+    RuleKind.PATTERN: (
+        "Pattern",
+        "Patterns",
+        "An RE2 expression. Capitals and accents make no difference; it cannot look around.",
+    ),
+    RuleKind.EXCEPTION: (
+        "Exception",
+        "Exceptions",
+        "Words that your team has looked at: what the filter finds inside them is let through.",
+    ),
+}
+"""Each kind of content rule: its name, that of several, and what it does."""
+
 EMOJI_STYLES: Mapping[EmojiStyle, str] = {
     EmojiStyle.NONE: "None at all",
     EmojiStyle.RARE: "Rarely, at most one",
@@ -136,6 +180,7 @@ VOICE_FIELDS: Mapping[str, str] = {
 FINDING_TIERS: Mapping[FindingTier, str] = {
     FindingTier.BLOCK: "stops the draft",
     FindingTier.REVIEW: "to look at",
+    FindingTier.NOTE: "to know",
 }
 
 AUTHORS: Mapping[Author, str] = {
@@ -143,6 +188,7 @@ AUTHORS: Mapping[Author, str] = {
     Author.CHATTER: "written by a person",
     Author.AI_APPROVED: "AI, approved",
     Author.AI_AUTOMATIC: "AI, sent automatically",
+    Author.DISCLOSURE: "AI disclosure",
     Author.IMPORTED: "imported",
 }
 
@@ -165,16 +211,34 @@ ACTIONS: Mapping[AuditAction, str] = {
     AuditAction.TEMPLATE_CHANGED: "changed a template",
     AuditAction.TEMPLATE_ARCHIVED: "archived a template",
     AuditAction.TEMPLATE_RESTORED: "restored a template",
+    AuditAction.CONTENT_RULE_ADDED: "added a content rule",
+    AuditAction.CONTENT_RULE_REMOVED: "removed a content rule",
+    AuditAction.CONTENT_RULE_RESTORED: "put a content rule back in force",
     AuditAction.FLAG_CHANGED: "changed a flag",
     AuditAction.DISCLOSED: "noted that a fan was told about AI",
+    AuditAction.DISCLOSURE_ASKED: "a fan asked whether AI writes",
+    AuditAction.DISCLOSURE_ORDERED: "sent the AI disclosure",
+    AuditAction.DISCLOSURE_WORDED: "changed what fans are told about AI",
     AuditAction.NOTES_CHANGED: "changed the notes on a fan",
     AuditAction.CARE_CHANGED: "care for a fan changed",
+    AuditAction.CARE_GUIDANCE_CHANGED: "changed the guidance for care",
+    AuditAction.COOLING_OFF_STARTED: "a fan began to cool off",
+    AuditAction.COOLING_OFF_ENDED: "ended a fan's cooling off",
+    AuditAction.CAPS_LIFTED: "lifted the caps for a fan",
+    AuditAction.CAPS_RESTORED: "let the caps hold for a fan again",
     AuditAction.MODE_CHANGED: "changed what AI does in a conversation",
     AuditAction.CREATOR_ADDED: "added a creator",
     AuditAction.USER_ADDED: "added a user",
     AuditAction.TOKEN_CREATED: "made an API token",
     AuditAction.SIGNED_IN: "signed in",
-    AuditAction.SIGN_IN_HELD: "signing in held up after wrong passwords",
+    AuditAction.TOKEN_REVOKED: "revoked an API token",
+    AuditAction.SIGN_IN_HELD: "signing in held up after wrong tries",
+    AuditAction.SIGN_IN_REFUSED: "signing in refused",
+    AuditAction.SECOND_FACTOR_ADDED: "set up a second factor",
+    AuditAction.SECOND_FACTOR_REMOVED: "took a second factor away",
+    AuditAction.RECOVERY_CODES_MADE: "made new recovery codes",
+    AuditAction.IDENTITY_BOUND: "tied a user to another service's sign-in",
+    AuditAction.IDENTITY_REMOVED: "untied a user from another service's sign-in",
     AuditAction.USER_CHANGED: "changed what a user may do",
     AuditAction.USER_DISABLED: "disabled a user",
     AuditAction.USER_ENABLED: "enabled a user",
@@ -183,6 +247,8 @@ ACTIONS: Mapping[AuditAction, str] = {
     AuditAction.LINK_MADE: "made a sign-in link",
     AuditAction.SESSIONS_ENDED: "ended sessions",
     AuditAction.IMPORTED: "imported conversations",
+    AuditAction.FAN_EXPORTED: "exported what is held about a fan",
+    AuditAction.FAN_ERASED: "erased a fan",
     AuditAction.EVENT_ENDPOINT_ADDED: "added an endpoint for events",
     AuditAction.EVENT_ENDPOINT_DISABLED: "disabled an endpoint for events",
     AuditAction.EVENT_ENDPOINT_TESTED: "tried an endpoint for events",
@@ -190,6 +256,8 @@ ACTIONS: Mapping[AuditAction, str] = {
     AuditAction.AB_TEST_ADDED: "added an A/B test",
     AuditAction.AB_TEST_CHANGED: "started or ended an A/B test",
     AuditAction.ALERT_ACKNOWLEDGED: "acknowledged an alert",
+    AuditAction.AUDIT_EXPORTED: "exported the audit log",
+    AuditAction.REFUSED: "was refused",
 }
 
 ALERTS: Mapping[AlertKind, str] = {
@@ -197,6 +265,15 @@ ALERTS: Mapping[AlertKind, str] = {
     AlertKind.CHANNEL_PAUSED: "Sending over a channel is paused",
     AlertKind.MESSAGE_DIFFERS: "A message differed from what was decided",
     AlertKind.MESSAGE_UNCERTAIN: "A message may not have reached the fan",
+    AlertKind.FAN_NEEDS_CARE: "A fan needs care",
+    AlertKind.AUDIT_LOG_DIFFERS: "The audit log differs from its seals",
+    AlertKind.MODEL_ERRORS: "Calls to models fail",
+    AlertKind.MODEL_LATENCY: "Models answer slowly",
+    AlertKind.REQUEST_ERRORS: "Requests to VaultCRM fail",
+    AlertKind.REQUEST_LATENCY: "VaultCRM answers slowly",
+    AlertKind.DAILY_COST: "Models cost much today",
+    AlertKind.FILTER_RATE: "The content filter finds much",
+    AlertKind.DATABASE_ERRORS: "The database could not be reached",
 }
 """What has happened. What to do about it stands in the alert's own message."""
 
@@ -224,6 +301,18 @@ FLAGS: Mapping[str, tuple[str, str]] = {
     "AI_MAX_TOKENS_PER_MESSAGE": ("Tokens a draft", "512 to 1024."),
     "AI_ROLLOUT_STAGE": ("Rollout stage", "How much leaves without a person."),
     "AI_ROLLOUT_CREATOR": ("Creator of stage 1", "The handle of the one creator that has AI then."),
+    "AI_OFFERS_PER_FAN_PER_DAY": (
+        "Offers to a fan in 24 hours",
+        "After so many no other offer goes to that fan. 0 for no cap.",
+    ),
+    "AI_SPEND_PER_FAN_PER_WEEK": (
+        "What a fan may spend in 7 days",
+        "From this on, in whole units of the fan's currency, offers to them stop. 0 for no cap.",
+    ),
+    "AI_COOLING_OFF_HOURS": (
+        "Hours of cooling off",
+        "How long a fan gets no offers once they have reached the cap of a week.",
+    ),
 }
 """Title and explanation of each flag."""
 
@@ -233,7 +322,22 @@ SOURCES: Mapping[str, str] = {
     "creator": "set for this creator",
 }
 
+KEPT: Mapping[Kept, str] = {
+    Kept.MESSAGES: "Messages",
+    Kept.DRAFTS: "Drafts that were rejected or expired",
+    Kept.INBOUND: "Webhooks that came in",
+    Kept.EVENTS: "Events told to other systems",
+    Kept.JUDGEMENTS: "Judgements of the checker model",
+    Kept.ALERTS: "Alerts, once cleared",
+    Kept.IDEMPOTENCY: "Answers for repeated requests",
+    Kept.SESSIONS: "Sessions, once ended",
+    Kept.SIGN_INS: "Counted tries to sign in",
+    Kept.COUNTERS: "Counters of limits",
+    Kept.JOBS: "Jobs that failed",
+}
+
 DONE: Mapping[str, str] = {
+    "fan_erased": "Erased. Nothing leaves for them any more; the rest is emptied now.",
     "approve": "Approved. The message is on its way.",
     "modify": "Your version is approved and on its way.",
     "reject": "Rejected. Nothing was sent.",
@@ -241,11 +345,18 @@ DONE: Mapping[str, str] = {
     "woken": "It waits again.",
     "undone": "Taken back. Nothing was sent.",
     "disclosed": "Noted that the fan was told that AI helps to write.",
+    "told": "The disclosure is on its way.",
+    "worded": "Saved. Fans read it from the next disclosure on.",
     "mode": "Changed what AI does in this conversation.",
     "flag": "The flag is changed, from the next draft on.",
     "ai_off": "AI is off for everybody. Drafts that wait are kept and out of sight.",
     "ai_on": "AI is on again, except for creators who have it off themselves.",
     "drafted": "The draft is below.",
+    "care_cool_off": "They cool off: no offers go to them.",
+    "care_end": "They cool off no longer. The caps go on holding.",
+    "care_lift": "The caps are lifted for this fan.",
+    "care_restore": "The caps hold for this fan again.",
+    "care_guidance": "Saved. Chatters see it from now on.",
     "written": "On its way.",
 }
 """What a page says after a form has done its work."""
@@ -286,6 +397,7 @@ _FIELDS: Mapping[str, str] = {
     "action": "This draft",
     "value": "The value",
     "reason": "The reason",
+    "hours": "The hours",
 }
 
 
@@ -336,6 +448,16 @@ def finding(found: Finding) -> str:
     return f"{told}: {found.reason}" if found.reason else told
 
 
+def stopped_before(record: GenerationRecord) -> str:
+    """Why this is a second attempt; nothing where it is the first."""
+    if not record.attempts:
+        return ""
+    found = record.attempts[-1].safety.findings
+    stopping = [one for one in found if one.tier is FindingTier.BLOCK] or found
+    named = dict.fromkeys(CATEGORIES[one.category] for one in stopping)
+    return f"Second attempt: the first was stopped ({', '.join(named)})."
+
+
 def byline(author: Author, user_name: str | None) -> str:
     """Who really wrote a message of the creator's: `AI, approved by Jo`; of the fan's, nothing."""
     if user_name and author is Author.CHATTER:
@@ -343,6 +465,22 @@ def byline(author: Author, user_name: str | None) -> str:
     if user_name and author is Author.AI_APPROVED:
         return f"{AUTHORS[author]} by {user_name}"
     return AUTHORS[author]
+
+
+def setting(name: str) -> str:
+    """A setting's name as a label: `apiAccessToken` is `Api access token`."""
+    return sentence(re.sub(r"(?=[A-Z])", " ", name).lower()).rstrip(".")
+
+
+def asked_for(options: DraftOptions) -> str:
+    """What a person wished of a draft: `shorter, more playful, to say: …`; "" for nothing."""
+    wishes = [
+        LENGTHS[options.length] if options.length else "",
+        TONES[options.tone] if options.tone else "",
+        f"to say: {options.hint}" if options.hint else "",
+        f"begun with: {options.begin_from}" if options.begin_from else "",
+    ]
+    return ", ".join(wish for wish in wishes if wish)
 
 
 def stale(fan_name: str) -> str:
@@ -398,7 +536,9 @@ def flag_value(value: Any) -> str:
 
 
 _CODES: Mapping[str, str] = {
-    code: words for table in (STATUSES, DELIVERIES, REASONS, MODES) for code, words in table.items()
+    code: words
+    for table in (STATUSES, DELIVERIES, REASONS, MODES, CATEGORIES)
+    for code, words in table.items()
 }
 """Codes in an audit entry's details that have words."""
 

@@ -188,6 +188,17 @@ _NOT_IN_STREETS = words(
 )
 
 
+# A place that is open to everybody, as in "the bakery at 12 Mill Lane": nobody lives there.
+_PUBLIC_PLACE = re.compile(
+    r"\b(?:the|a|an|that|this|new|old|little|favou?rite|best) (?:\w+ ){0,2}?"
+    r"(?:bakery|florist|bookshop|bookstore|shop|store|cafe|coffee shop|restaurant|diner|bar|pub"
+    r"|museum|gallery|cinema|theatre|theater|library|gym|studio|pharmacy|market|supermarket|salon"
+    r"|barber|barbershop|butcher|deli|pizzeria|club|venue|church|station|school|clinic|hospital"
+    r"|dentist|bank|post office|stall|stand|truck|place to eat|ice cream parlou?r|brewery|florists)"
+    r"(?:'s| is| was)? (?:down |over |up )?(?:at|on|in|near|by|,) $"
+)
+
+
 _UNIT_BEFORE = re.compile(r"\b(?:flat|apt|apartment|unit|suite|studio)\.? ?#?\d{1,4}[a-z]?,? $")
 _ONLY_CAPITALS = re.compile(_NAMES_OF_STREETS)
 
@@ -206,6 +217,8 @@ def _english(view: View) -> Iterator[Sighting]:
         if text[max(0, number_at - 2) : number_at].strip() in {"$", "\u20ac", "\u00a3"}:
             continue
         if end < len(text) and text[end] == "'":
+            continue
+        if _PUBLIC_PLACE.search(text, max(0, number_at - 48), number_at):
             continue
         if quarter := _QUARTERS.match(text[end : end + 8]):
             name_end = end + quarter.end()

@@ -3,7 +3,7 @@
 import re
 import sys
 
-from vaultcrm.pipeline.safety.normalise import views_of
+from vaultcrm.pipeline.safety.normalise import plain_view
 from vaultcrm.pipeline.safety.personal_data.kinds import KINDS
 from vaultcrm.pipeline.safety.personal_data.scan import sightings, united
 
@@ -38,7 +38,7 @@ def _redacted(text: str, region: str, rounds: int) -> str:
 def _without_data(text: str, region: str, rounds: int) -> str:
     if not text:
         return text
-    plain = views_of(text)[0]
+    plain = plain_view(text)
     found = united(sightings(plain, region, most_numbers=sys.maxsize))
     if not found:
         return text

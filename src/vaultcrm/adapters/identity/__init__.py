@@ -1,0 +1,1 @@
+"""Who others say that somebody is."""

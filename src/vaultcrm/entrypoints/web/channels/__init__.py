@@ -1,0 +1,1 @@
+"""The creators' accounts on platforms: connected, paused, resumed, removed."""

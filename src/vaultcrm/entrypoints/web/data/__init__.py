@@ -1,0 +1,1 @@
+"""What is held and for how long, and what fans may ask for: export and erasure."""

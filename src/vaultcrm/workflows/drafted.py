@@ -1,0 +1,44 @@
+"""A draft on its way to being saved: what the model wrote, what was chosen, what is decided."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from vaultcrm.domain.approval import PolicyDecision
+from vaultcrm.domain.drafting import Draft
+from vaultcrm.domain.generation import Attempt
+from vaultcrm.domain.money import Money
+from vaultcrm.domain.safety import SafetyReport
+
+CANDIDATES = 2
+"""So many texts are asked for at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What became of the candidates. `message` is None where there is nothing to send."""
+
+    message: str | None
+    price: Money | None
+    confidence: int
+    reasoning: str
+    safety: SafetyReport
+    alternatives: tuple[str, ...] = ()
+    template_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """One draft with everything that is known of it. `attempts` are those before it.
+
+    `draft.usage` is what all attempts used.
+    """
+
+    draft: Draft
+    chosen: Chosen
+    decision: PolicyDecision
+    attempts: tuple[Attempt, ...] = ()
+
+    def noted(self, note: str) -> "Drafted":
+        """The same with one more sentence for people."""
+        told = f"{self.draft.note} {note}".strip()
+        return replace(self, draft=replace(self.draft, note=told))

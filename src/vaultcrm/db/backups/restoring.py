@@ -5,6 +5,7 @@ row for row. Killed at any moment, one of the two is in place, whole.
 """
 
 import hashlib
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ from vaultcrm.domain.ids import new_id
 
 _MAINTENANCE_DATABASE = "postgres"
 _LONGEST_NAME = 63
+LEAVING_SECONDS = 2.0
+"""So long a connection that was just closed may still be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,16 +216,24 @@ def _swap(server: psycopg.Connection, name: str, fresh: str, replaced: str) -> N
 
 
 def _require_alone(server: psycopg.Connection, name: str) -> None:
+    """Raise BackupFailed while somebody is connected. Who has just gone may take a moment."""
+    until = time.monotonic() + LEAVING_SECONDS
+    while connected := _connected(server, name):
+        if time.monotonic() > until:
+            raise BackupFailed(
+                f"The database is in use, by {connected} connections. Stop vaultcrm serve and "
+                "every worker, and try again."
+            )
+        time.sleep(0.05)
+
+
+def _connected(server: psycopg.Connection, name: str) -> int:
     row = server.execute(
         """SELECT count(*) FROM pg_stat_activity
            WHERE datname = %(name)s AND backend_type = 'client backend'""",
         {"name": name},
     ).fetchone()
-    if row is not None and row[0]:
-        raise BackupFailed(
-            f"The database is in use, by {row[0]} connections. Stop vaultcrm serve and every "
-            "worker, and try again."
-        )
+    return 0 if row is None else int(row[0])
 
 
 @contextmanager

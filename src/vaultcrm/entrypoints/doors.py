@@ -400,9 +400,13 @@ def scope_of(request: Request) -> TokenScope | None:
 
 
 def require_open(request: Request, caller: Caller) -> None:
-    """Raise Forbidden where the caller's role may not come through."""
-    door = _ALL.get(name_of(request))
-    if door is not None:
-        require_role(caller, *sorted(door.roles))
-        if door.whole and not caller.all_creators:
-            raise Forbidden("This is open only to those who act for every creator.")
+    """Raise Forbidden where the caller may not come through, or no such door is in the table."""
+    name = name_of(request)
+    if name in OPEN:
+        return
+    door = _ALL.get(name)
+    if door is None:
+        raise Forbidden("Nobody has said who may come through here.")
+    require_role(caller, *sorted(door.roles))
+    if door.whole and not caller.all_creators:
+        raise Forbidden("This is open only to those who act for every creator.")

@@ -22,15 +22,14 @@ from vaultcrm.domain.personality import Personality
 from vaultcrm.domain.safety import SafetyReport
 from vaultcrm.pipeline.personality import revise
 from vaultcrm.workflows.alerting import alert_to_unknown_model
-from vaultcrm.workflows.change_personality import read_personality
-from vaultcrm.workflows.generate_message import (
+from vaultcrm.workflows.ask_for_draft import ask_for_draft, prompt_for
+from vaultcrm.workflows.assess_draft import (
     NOT_ASKED_FOR,
-    ask_for_draft,
     care_in,
     check_candidates,
     choose_candidate,
-    prompt_for,
 )
+from vaultcrm.workflows.change_personality import read_personality
 from vaultcrm.workflows.open_call import OpenCall, open_call, spending
 from vaultcrm.workflows.parts import Parts
 

@@ -1,0 +1,14 @@
+"""Confidence that is calibrated, and the guarantee of automatic sending."""
+
+revision = "0024"
+down_revision = "0023"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

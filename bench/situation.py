@@ -1,8 +1,11 @@
 """One ordinary situation, the same for every measurement."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 MODEL = "claude-sonnet-5-5"
+_LATELY = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+"""A disclosure that is due again would be another situation."""
 
 CONVERSATIONS = 50
 """So many fans of one creator, by turns: one conversation would grow without end."""
@@ -17,7 +20,7 @@ def conversation(number: int) -> dict[str, Any]:
             "displayName": "Marcus",
             "lifetimeValueMinor": 2000,
             "currency": "USD",
-            "disclosedAt": "2026-10-01T09:00:00Z",
+            "disclosedAt": _LATELY,
         },
         "channel": "simulator",
         "messages": [

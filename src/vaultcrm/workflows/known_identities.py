@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg_pool import AsyncConnectionPool
 
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import access, audit, doorways
+from vaultcrm.db.queries import access, audit, identities
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import Unauthenticated
 from vaultcrm.domain.identity import Identity
@@ -57,7 +57,7 @@ async def _looked_up(
     pool: AsyncConnectionPool[Connection], identity: Identity, now: datetime
 ) -> UUID:
     async with pool.connection() as connection, connection.transaction():
-        bound = await doorways.bound_to(connection, identity.issuer, identity.subject)
+        bound = await identities.bound_to(connection, identity.issuer, identity.subject)
         if bound is not None:
             if not bound.is_active:
                 raise Unauthenticated(DISABLED)
@@ -65,8 +65,8 @@ async def _looked_up(
         user_id = identity.email and await access.user_by_email(connection, identity.email)
         if not user_id:
             raise Unauthenticated(UNKNOWN)
-        if not await doorways.bind(connection, identity.issuer, identity.subject, user_id, now):
-            again = await doorways.bound_to(connection, identity.issuer, identity.subject)
+        if not await identities.bind(connection, identity.issuer, identity.subject, user_id, now):
+            again = await identities.bound_to(connection, identity.issuer, identity.subject)
             if again is None or again.user_id != user_id:
                 raise Unauthenticated(TAKEN)
             return user_id

@@ -16,7 +16,7 @@ from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import (
     access,
     audit,
-    doorways,
+    identities,
     passwords,
     people,
     second_factors,
@@ -198,7 +198,7 @@ async def remove_identity(pool: Pool, actor: Caller | None, user_id: UUID, now: 
     """
     async with pool.connection() as connection, connection.transaction():
         await _hold(connection, actor, user_id)
-        if await doorways.unbind(connection, user_id):
+        if await identities.unbind(connection, user_id):
             await _record(connection, AuditAction.IDENTITY_REMOVED, actor, user_id, now)
 
 

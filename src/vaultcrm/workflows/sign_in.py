@@ -24,7 +24,7 @@ from vaultcrm.controls.auth import (
 )
 from vaultcrm.controls.secrets import installation_key
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, doorways, passwords, people, second_factors, sessions
+from vaultcrm.db.queries import audit, links, passwords, people, second_factors, sessions
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import LinkUsed, Unauthenticated
 from vaultcrm.domain.ids import NIL
@@ -134,13 +134,13 @@ async def _require_unused(
     parts: Parts, connection: Connection, link: SignInLink, visitor: Visitor
 ) -> None:
     """Raises LinkUsed for a link that has opened a session for somebody else, or long ago."""
-    used = await doorways.link_use(connection, link.nonce)
+    used = await links.link_use(connection, link.nonce)
     if used is not None:
         _require_second_click(parts, link, used, visitor)
 
 
 def _require_second_click(
-    parts: Parts, link: SignInLink, used: doorways.LinkUse, visitor: Visitor
+    parts: Parts, link: SignInLink, used: links.LinkUse, visitor: Visitor
 ) -> None:
     is_same = hmac.compare_digest(used.used_from, _where(parts, visitor))
     is_soon = parts.now() - used.used_at <= SECOND_CLICK
@@ -149,7 +149,7 @@ def _require_second_click(
 
 
 async def _use(parts: Parts, connection: Connection, link: SignInLink, visitor: Visitor) -> None:
-    used = await doorways.use_link(
+    used = await links.use_link(
         connection,
         link.nonce,
         link.user_id,

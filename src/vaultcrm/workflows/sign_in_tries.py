@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from vaultcrm.controls.auth import addresses, tries
+from vaultcrm.controls.auth import addresses
 from vaultcrm.controls.auth.addresses import subject_of_address
 from vaultcrm.controls.auth.passwords import Tried, try_password
-from vaultcrm.controls.auth.tries import FORGOTTEN_AFTER, subject_of
+from vaultcrm.controls.auth.tries import FORGOTTEN_AFTER, subject_of, wait_after
 from vaultcrm.controls.secrets import installation_key
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, doorways, passwords
+from vaultcrm.db.queries import audit, tries
 from vaultcrm.db.queries.passwords import Kept
+from vaultcrm.db.queries.tries import TriesOf
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import LimitExceeded
 from vaultcrm.domain.ids import NIL
@@ -68,14 +69,16 @@ async def count_try(parts: Parts, subject: bytes, address: str | None, held: str
     forgotten, long_ago = now - FORGOTTEN_AFTER, now - 2 * FORGOTTEN_AFTER
     place = None if address is None else subject_of_address(address, _key(parts))
     async with parts.transaction() as connection:
-        await passwords.remove_old_tries(connection, long_ago)
-        number = await passwords.count_try(connection, subject, now=now, forgotten=forgotten)
+        await tries.remove_old(connection, TriesOf.ACCOUNT, long_ago)
+        number = await tries.count_try(
+            connection, TriesOf.ACCOUNT, subject, now=now, forgotten=forgotten
+        )
         if number is None:
-            free_at = await passwords.free_at(connection, subject)
+            free_at = await tries.free_at(connection, TriesOf.ACCOUNT, subject)
             raise _held("sign_in_tries", (free_at or now) - now, held)
-        wait, place_wait = tries.wait_after(number), None
+        wait, place_wait = wait_after(number), None
         if wait is not None:
-            await passwords.hold(connection, subject, now + wait)
+            await tries.hold(connection, TriesOf.ACCOUNT, subject, now + wait)
         if place is not None:
             place_wait = await _count_address(connection, place, now, forgotten, long_ago)
     return Try(subject, now, wait, place, place_wait)
@@ -84,10 +87,10 @@ async def count_try(parts: Parts, subject: bytes, address: str | None, held: str
 async def _count_address(
     connection: Connection, place: bytes, now: datetime, forgotten: datetime, long_ago: datetime
 ) -> timedelta | None:
-    await doorways.remove_old_address_tries(connection, long_ago)
-    number = await doorways.count_address_try(connection, place, now=now, forgotten=forgotten)
+    await tries.remove_old(connection, TriesOf.ADDRESS, long_ago)
+    number = await tries.count_try(connection, TriesOf.ADDRESS, place, now=now, forgotten=forgotten)
     if number is None:
-        free_at = await doorways.address_free_at(connection, place)
+        free_at = await tries.free_at(connection, TriesOf.ADDRESS, place)
         raise _held(
             "address_tries",
             (free_at or now) - now,
@@ -95,7 +98,7 @@ async def _count_address(
         )
     wait = addresses.wait_after(number)
     if wait is not None:
-        await doorways.hold_address(connection, place, now + wait)
+        await tries.hold(connection, TriesOf.ADDRESS, place, now + wait)
     return wait
 
 
@@ -107,9 +110,9 @@ def _held(limit: str, left: timedelta, told: str) -> LimitExceeded:
 
 async def was_right(connection: Connection, made: Try) -> None:
     """Forget the account's tries, and this one of the address."""
-    await passwords.forget_tries(connection, made.subject)
+    await tries.forget(connection, TriesOf.ACCOUNT, made.subject)
     if made.address_subject is not None:
-        await doorways.uncount_address_try(connection, made.address_subject)
+        await tries.take_back(connection, TriesOf.ADDRESS, made.address_subject)
 
 
 async def was_wrong(

@@ -1,4 +1,4 @@
-"""Passwords as they are kept, and wrong tries to sign in."""
+"""Passwords as they are kept."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -102,61 +102,3 @@ async def remove(connection: Connection, user_id: UUID) -> bool:
     """False when there was none."""
     statement = "DELETE FROM passwords WHERE user_id = %(user_id)s RETURNING user_id"
     return await (await send(connection, statement, {"user_id": user_id}, bool)).answer()
-
-
-# A try is counted before it is made: of many at once no more are made than of many in a row.
-COUNT_TRY = """
-    INSERT INTO sign_in_tries AS t (subject, tries, last_at) VALUES (%(subject)s, 1, %(now)s)
-    ON CONFLICT (subject) DO UPDATE SET
-      tries = CASE WHEN GREATEST(t.last_at, t.free_at) < %(forgotten)s THEN 1 ELSE t.tries + 1 END,
-      last_at = EXCLUDED.last_at,
-      free_at = NULL
-    WHERE t.free_at IS NULL OR t.free_at <= EXCLUDED.last_at
-    RETURNING tries
-"""
-
-
-async def count_try(
-    connection: Connection, subject: bytes, *, now: datetime, forgotten: datetime
-) -> int | None:
-    """How many tries there have been with this one, or None while one must wait.
-
-    Tries whose last, with the wait after it, lies before `forgotten` do not count any more.
-    """
-    params = {"subject": subject, "now": now, "forgotten": forgotten}
-    pending = await send(
-        connection, COUNT_TRY, params, lambda rows: int(rows[0][0]) if rows else None
-    )
-    return await pending.answer()
-
-
-async def hold(connection: Connection, subject: bytes, free_at: datetime) -> None:
-    """Let nobody try before `free_at`."""
-    statement = "UPDATE sign_in_tries SET free_at = %(free_at)s WHERE subject = %(subject)s"
-    await run(connection, statement, {"subject": subject, "free_at": free_at})
-
-
-async def free_at(connection: Connection, subject: bytes) -> datetime | None:
-    statement = "SELECT free_at FROM sign_in_tries WHERE subject = %(subject)s"
-    pending = await send(
-        connection, statement, {"subject": subject}, lambda rows: rows[0][0] if rows else None
-    )
-    return await pending.answer()
-
-
-async def forget_tries(connection: Connection, subject: bytes) -> None:
-    await run(
-        connection, "DELETE FROM sign_in_tries WHERE subject = %(subject)s", {"subject": subject}
-    )
-
-
-REMOVE_OLD_TRIES = """
-    DELETE FROM sign_in_tries WHERE subject IN (
-        SELECT subject FROM sign_in_tries WHERE last_at < %(before)s
-        FOR UPDATE SKIP LOCKED)
-"""
-
-
-async def remove_old_tries(connection: Connection, before: datetime) -> None:
-    """Remove the rows of tries that nobody asks about any more."""
-    await run(connection, REMOVE_OLD_TRIES, {"before": before})

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form
 from fastapi.responses import Response
 
 from vaultcrm.controls.auth import SESSION_IDLE, require_role
-from vaultcrm.db.queries import doorways, people, second_factors
+from vaultcrm.db.queries import identities, people, second_factors
 from vaultcrm.domain.errors import Conflict, InvalidInput, NotFound
 from vaultcrm.domain.people import Person, Role
 from vaultcrm.entrypoints.api.context import PartsDep
@@ -261,7 +261,7 @@ async def _ways_in(parts: Parts, user_id: UUID) -> WaysIn:
         factor = await (await second_factors.of_user(connection, user_id)).answer()
         return WaysIn(
             factor.confirmed_at if factor else None,
-            await doorways.has_identity(connection, user_id),
+            await identities.has_identity(connection, user_id),
         )
 
 

@@ -1,5 +1,6 @@
 """A fan is told that AI helps to write: first, again after the set time, and when they ask."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from stubs.llm import LlmStub, Reply
@@ -129,6 +131,34 @@ async def test_two_messages_decided_before_either_left_bring_one_disclosure(
     await approve(manager, talk, "And one more")
     await deliver(sending)
     assert texts(platform) == [ENGLISH, "Hello Tom!", "And one more"]
+
+
+async def test_a_disclosure_that_arrives_while_the_next_message_is_decided_is_not_sent_again(
+    sending: RunningApp, platform: Platform
+) -> None:
+    manager, talk = await begun(sending, disclosed=False)
+    drafts = [await manager.made("/api/ai/generate", talk.asks()) for _ in range(2)]
+    said = {"action": "modify", "modifiedMessage": "Hello Tom!"}
+    approvals = [said | {"generationId": draft["generationId"]} for draft in drafts]
+    await manager.made("/api/ai/approve", approvals[0])
+    holding = await psycopg.AsyncConnection.connect(sending.parts.database_url)
+    async with holding:
+        await holding.execute("SELECT FROM conversations FOR UPDATE")
+        second = asyncio.create_task(manager.made("/api/ai/approve", approvals[1]))
+        await until_somebody_waits(sending)
+        await holding.execute("UPDATE outbox SET delivery_status = 'sent'")
+        await holding.execute("UPDATE disclosures SET sent_at = now()")
+        await holding.execute("UPDATE fans SET disclosed_at = now()")
+    await second
+    assert [one["why"] for one in await told(sending)] == ["first"]
+    assert (await outbox(sending))[-1]["after_id"] is None
+
+
+async def until_somebody_waits(app: RunningApp) -> None:
+    """Until a statement waits for another transaction's lock."""
+    async with asyncio.timeout(60):
+        while not await rows(app, "SELECT FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(("days", "again"), [(89, False), (91, True)])

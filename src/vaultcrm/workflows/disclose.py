@@ -96,13 +96,18 @@ async def put_before(
 ) -> OutboxItem:
     """The message with what must leave before it, which is put into the outbox.
 
-    One that is on its way in the conversation already serves this message too. The conversation
-    must be locked (`hold_still`).
+    One that is on its way in the conversation already serves this message too, and so does one that
+    has arrived since `telling` was found. The conversation must be locked (`hold_still`): what says
+    that a disclosure has arrived waits for that lock, so it is seen as one or the other.
     """
     if telling is None:
         return item
+    recipient = telling.recipient
     first = await disclosures.on_its_way(connection, item.creator_id, item.conversation_id)
     if first is None:
+        told_at = await disclosures.told_at(connection, item.creator_id, recipient.fan_id)
+        if told_at != recipient.told_at:
+            return item
         told = _item(
             telling,
             creator_id=item.creator_id,

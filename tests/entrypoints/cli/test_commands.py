@@ -1,5 +1,6 @@
 """The commands as a person at a terminal meets them: what they print, say and leave behind."""
 
+import fcntl
 import json
 import os
 import signal
@@ -467,15 +468,20 @@ def test_an_embedded_database_that_is_killed_is_started_again(home: Path, tmp_pa
 def test_a_command_that_is_interrupted_while_the_database_starts_leaves_none_behind(
     home: Path,
 ) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "vaultcrm", "migrate"],
-        env=environment(home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_until((home / "postgres.lock").exists, "the database is being made")
-    process.send_signal(signal.SIGINT)
+    home.mkdir(mode=0o700, exist_ok=True)
+    turn = home / "postgres.lock"
+    with turn.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vaultcrm", "migrate"],
+            env=environment(home),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        waits = psutil.Process(process.pid)
+        wait_until(lambda: any(turn.samefile(f.path) for f in waits.open_files()), "its turn")
+        process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said == ""

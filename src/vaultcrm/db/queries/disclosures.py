@@ -233,6 +233,14 @@ async def on_its_way(
     return await sent.answer()
 
 
+async def told_at(connection: Connection, creator_id: UUID, fan_id: UUID) -> datetime | None:
+    """When a fan was last told; None where they never were."""
+    statement = "SELECT disclosed_at FROM fans WHERE creator_id = %(creator_id)s AND id = %(id)s"
+    params = {"creator_id": creator_id, "id": fan_id}
+    sent = await send(connection, statement, params, lambda rows: rows[0][0] if rows else None)
+    return await sent.answer()
+
+
 async def take_back(
     connection: Connection, creator_id: UUID, item_id: UUID, *, but_for: UUID
 ) -> bool:

@@ -7,6 +7,7 @@ the first test; one whose workflow disagrees with it, or that lets a stranger in
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -77,6 +78,7 @@ async def test_every_route_has_a_door_and_every_door_a_route(app: RunningApp) ->
     assert all(isinstance(door.scope, TokenScope) for door in doors.API.values())
 
 
+@cache
 def pages() -> dict[str, Any]:
     """The console's routes as a document, which the product itself does not publish."""
     known = FastAPI()
@@ -149,7 +151,7 @@ class Requests:
         return f"a {name} {new_id().hex}"[: schema.get("maxLength", 60)]
 
 
-NAMING = frozenset({"creatorId", "creator", "creator_id"})
+NAMING = frozenset({"creatorId", "creator", "creator_id", "subject"})
 """What a request may say beyond what it must."""
 
 MORE: Mapping[str, dict[str, Any]] = {
@@ -158,6 +160,8 @@ MORE: Mapping[str, dict[str, Any]] = {
         "variants": [{"name": name, "kind": "model", "reference": f"model-{name}"} for name in "ab"]
     },
     "POST /api/event-endpoints": {"url": "http://127.0.0.1:9/more"},
+    "POST /api/budgets": {"scope": "creator"},
+    "POST /budgets": {"amount": "5", "reason": "why"},
     "POST /api/flags": {"name": "AI_AUTO_SEND_THRESHOLD", "value": 90},
     "PUT /api/disclosure": {"language": "en", "version": 0, "text": "AI helps {creator} to write."},
     "GET /channels/new": {"kind": "telegram"},
@@ -204,6 +208,17 @@ async def world(app: RunningApp) -> dict[str, str]:
     said = {**mia, "text": "Hello there"}
     await ada.made(f"/api/conversations/{talk.conversation_id}/send", said)
     [item] = (await ada.found("/api/deliveries", **mia))["items"]
+    [message] = await rows(
+        app,
+        """INSERT INTO message_outcomes (creator_id, id, conversation_id, fan_id, author, tier,
+               sent_at, settled_at, replied, purchased, revenue_minor, refunded_minor,
+               currencies_differ, updated_at)
+           VALUES (%(creator)s, gen_random_uuid(), %(conversation)s, %(fan)s, 'chatter', 'low',
+                   now(), now(), false, false, 0, 0, false, now()) RETURNING id""",
+        creator=talk.creator_id,
+        conversation=talk.conversation_id,
+        fan=talk.fan_id,
+    )
     endpoint = await ada.made(
         "/api/event-endpoints",
         {**mia, "url": "http://127.0.0.1:9/mia-only", "kinds": ["alert.raised"]},
@@ -236,6 +251,7 @@ async def world(app: RunningApp) -> dict[str, str]:
         "rule": rule["id"],
         "test": test["id"],
         "item": item["id"],
+        "message": str(message["id"]),
         "user": str(ada.user_id),
         "session": str(new_id()),
         "token": str(new_id()),
@@ -248,6 +264,7 @@ async def world(app: RunningApp) -> dict[str, str]:
     words = {
         "channel": "simulator",
         "name": "AI_ROLLOUT_STAGE",
+        "subject": talk.creator_id,
         "creator": talk.creator_id,
         "fan": talk.fan_id,
     }

@@ -1,17 +1,31 @@
 """Whether what an application answers is what its OpenAPI document says."""
 
 import re
+from functools import cache
 from typing import Any
 
 import httpx2
 
 from tests.support.app import RunningApp
+from vaultcrm.entrypoints.asgi import create_app
+
+
+@cache
+def the_document() -> dict[str, Any]:
+    """The document of every application of this process: its routes are the same for all of them,
+    and reading them takes longer than most tests.
+    """
+    return create_app().openapi()
+
+
+@cache
+def _templates() -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((re.compile(_pattern(path)), path) for path in the_document()["paths"])
 
 
 def hold_to_document(running: RunningApp) -> None:
     """From now on each answer below /api is compared with the document as it comes."""
-    document = running.app.openapi()
-    templates = [(re.compile(_pattern(path)), path) for path in document["paths"]]
+    document, templates = the_document(), _templates()
 
     async def check(response: httpx2.Response) -> None:
         path = response.request.url.path

@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
@@ -25,6 +26,8 @@ class Seen:
     nodes: Sequence[str]
     pages: int
     ms: float
+    conditions: tuple[str, ...] = ()
+    """What indexes are asked, as PostgreSQL writes it."""
 
     def told(self) -> str:
         return f"{self.statement}: {' < '.join(self.nodes)}; {self.pages:,} pages, {self.ms:.2f} ms"
@@ -34,31 +37,32 @@ def explain_all(server: Server) -> list[Seen]:
     """Run each statement as often as it takes to settle, then explain it; nothing is kept."""
     with psycopg.connect(server.database_url) as connection:
         seen = []
-        for name, (statement, params) in _statements(connection).items():
-            seen.append(_explain(connection, name, statement, params))
+        creators = [row[0] for row in connection.execute("SELECT id FROM creators ORDER BY id")]
+        for name, (statement, params) in queue_statements(connection, creators).items():
+            seen.append(explain(connection, name, statement, params))
             connection.rollback()
     return seen
 
 
-def _statements(
-    connection: psycopg.Connection[Any],
+def queue_statements(
+    connection: psycopg.Connection[Any], creators: Sequence[UUID]
 ) -> Mapping[str, tuple[str, Mapping[str, Any]]]:
-    now = datetime.now(UTC)
-    creators = [row[0] for row in connection.execute("SELECT id FROM creators ORDER BY id")]
+    now, every = datetime.now(UTC), f"{len(creators)} creators"
     [(creator_id, generation_id, user_id)] = connection.execute(
         """SELECT g.creator_id, g.id, u.id FROM ai_message_generations g, users u
-           WHERE g.status = 'queued' AND g.claimed_by IS NULL LIMIT 1"""
+           WHERE g.creator_id = %s AND g.status = 'queued' AND g.claimed_by IS NULL LIMIT 1""",
+        (creators[0],),
     )
     found: dict[str, tuple[str, Mapping[str, Any]]] = {}
-    for label, chosen in (("one creator", creators[:1]), ("20 creators", creators)):
+    for label, chosen in (("one creator", creators[:1]), (every, creators)):
         selection = Selection(tuple(chosen), user_id)
         found[f"page, {label}"] = queue.page_statement(selection, now, 50)
         found[f"claim candidates, {label}"] = queue.candidates_statement(selection, now)
     for part in cards.CardList:
-        found[f"cards {part.value}, 20 creators"] = cards.cards_statement(
+        found[f"cards {part.value}, {every}"] = cards.cards_statement(
             creators, user_id, cards=part, now=now, limit=51, offset=0
         )
-    found["counts, 20 creators"] = (
+    found[f"counts, {every}"] = (
         cards.QUEUE_COUNTS,
         {"creator_ids": creators, "user_id": user_id, "now": now, "most": cards.MOST_COUNTED},
     )
@@ -80,11 +84,11 @@ def _statements(
     found["claim"] = (queue.CLAIM, {**one, "until": now})
     found["decide"] = (generations.DECIDE, decided)
     found["escalate (none is due)"] = (queue.ESCALATE, escalated)
-    found["held, 20 creators"] = (queue.HELD, {"creator_ids": creators, "now": now})
+    found[f"held, {every}"] = (queue.HELD, {"creator_ids": creators, "now": now})
     return found
 
 
-def _explain(
+def explain(
     connection: psycopg.Connection[Any], name: str, statement: str, params: Mapping[str, Any]
 ) -> Seen:
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))
@@ -107,6 +111,7 @@ def _explain(
         _nodes(plan),
         plan["Shared Hit Blocks"] + plan["Shared Read Blocks"],
         explained["Execution Time"],
+        tuple(sorted(_conditions(plan))),
     )
 
 
@@ -121,3 +126,10 @@ def _nodes(plan: Mapping[str, Any]) -> list[str]:
     for branch in below:
         told += branch
     return told
+
+
+def _conditions(plan: Mapping[str, Any]) -> Iterator[str]:
+    if "Index Cond" in plan:
+        yield plan["Index Cond"]
+    for child in plan.get("Plans", ()):
+        yield from _conditions(child)

@@ -26,7 +26,7 @@ from vaultcrm.db.embedded import EmbeddedServer, revive_embedded, start_embedded
 from vaultcrm.db.jobs import JobQueue, job_app
 from vaultcrm.db.migrate import upgrade
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.pool import open_pool
+from vaultcrm.db.pool import ScopedPool, open_pool
 from vaultcrm.db.queries import channel_accounts
 from vaultcrm.db.role_setup import let_application_log_in
 from vaultcrm.domain.channels import Channel
@@ -79,7 +79,7 @@ async def _start_embedded(settings: Settings) -> EmbeddedServer:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[AsyncConnectionPool[Connection]]:
+async def open_database(settings: Settings) -> AsyncIterator[ScopedPool]:
     """A pool of connections to a migrated database."""
     async with database_url(settings) as url:
         pool = await open_pool(url, settings.database_pool_size)

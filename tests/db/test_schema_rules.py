@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
+from vaultcrm.db.row_security import tables_without_policy
 from vaultcrm.db.tables import (
     JOB_TABLE_PREFIX,
     LOCAL_TABLES,
@@ -82,6 +83,26 @@ def a_unique_index_of_a_tenant_table_that_does_not_begin_with_creator_id(
            LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
            WHERE i.indisunique AND i.indrelid = ANY (%(tables)s::regclass[])
              AND a.attname IS DISTINCT FROM 'creator_id'""",
+        tables=_existing(connection, TENANT),
+    )
+
+
+@rule
+def a_tenant_table_without_row_level_security(connection: Connection) -> set[str]:
+    """Put up after every upgrade, for each of `TENANT_TABLES`."""
+    return set(tables_without_policy(connection))
+
+
+@rule
+def a_view_of_a_tenant_table_that_asks_for_no_scope(connection: Connection) -> set[str]:
+    """A view sees with its owner's eyes, and so past every policy."""
+    return asked(
+        connection,
+        """SELECT DISTINCT v.oid::regclass::text FROM pg_class v
+           JOIN pg_rewrite r ON r.ev_class = v.oid
+           JOIN pg_depend d ON d.objid = r.oid AND d.classid = 'pg_rewrite'::regclass
+           WHERE v.relkind IN ('v', 'm') AND d.refobjid = ANY (%(tables)s::regclass[])
+             AND pg_get_viewdef(v.oid) NOT LIKE '%%''vaultcrm.creators''%%'""",
         tables=_existing(connection, TENANT),
     )
 
@@ -286,6 +307,14 @@ FAULTS = {
     "a_unique_index_of_a_tenant_table_that_does_not_begin_with_creator_id": (
         "CREATE UNIQUE INDEX usage_once ON usage (generation_id, creator_id)",
         "usage_once",
+    ),
+    "a_tenant_table_without_row_level_security": (
+        "DROP POLICY vaultcrm_creators_1 ON usage",
+        "usage",
+    ),
+    "a_view_of_a_tenant_table_that_asks_for_no_scope": (
+        "CREATE VIEW everything_said AS SELECT * FROM messages",
+        "everything_said",
     ),
     "an_index_of_a_tenant_table_that_does_not_begin_with_creator_id": (
         "CREATE INDEX usage_by_time ON usage (created_at)",

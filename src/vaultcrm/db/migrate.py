@@ -19,6 +19,7 @@ from alembic.util import CommandError
 
 from vaultcrm.db.pool import check_reachable, connect, connect_string
 from vaultcrm.db.role_setup import ensure_application_role
+from vaultcrm.db.row_security import ensure_row_security
 from vaultcrm.domain.errors import DatabaseUnavailable
 
 _LOCK_KEY = int.from_bytes(b"vaultcrm", "big")
@@ -31,7 +32,8 @@ _one_at_a_time = threading.Lock()
 def upgrade(url: str) -> list[str]:
     """Apply what is missing and return the ids of the revisions applied, oldest first.
 
-    The application's role has its rights afterwards, where the login may give them.
+    The application's role has its rights afterwards, and every tenant table its policies, where the
+    login may give them.
     Every revision is a transaction of its own: after an error the ones before it stay. Of several
     processes one applies them; the others wait for it and return an empty list. Raises
     `DatabaseUnavailable` when the database cannot be reached, was migrated by a newer release, or
@@ -39,6 +41,7 @@ def upgrade(url: str) -> list[str]:
     """
     check_reachable(url)
     if not pending(url):
+        ensure_row_security(url)
         ensure_application_role(url)
         return []
     applied: list[str] = []
@@ -57,6 +60,7 @@ def upgrade(url: str) -> list[str]:
         with engine.connect() as connection:
             config.attributes.update(connection=connection, applied=applied)
             command.upgrade(config, "head")
+        ensure_row_security(url)
         ensure_application_role(url)
     return applied
 

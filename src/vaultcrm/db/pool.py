@@ -1,16 +1,18 @@
 """Connections: one pool a process, each connection in autocommit mode and in UTC."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Self
 
 import psycopg
-from psycopg import AsyncConnection
 from psycopg.abc import ConnDict
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from vaultcrm.db.pending import Connection
 from vaultcrm.db.roles import act_as_application
+from vaultcrm.db.row_scope import ScopedConnection, put_scope
 from vaultcrm.domain.errors import DatabaseUnavailable
 
 OLDEST_SERVER = 150000
@@ -37,13 +39,42 @@ _ADVICE = (
 )
 
 
+class ScopedPool(AsyncConnectionPool[Connection]):
+    """A pool whose connections show whoever takes one the rows of their own creators, and no more.
+
+    What a connection showed before is replaced before it is given, by a statement of its own where
+    it differs (`vaultcrm.db.row_scope`).
+    """
+
+    async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 -- the pool's own
+        connection = await super().getconn(timeout)
+        try:
+            await put_scope(connection)
+        except BaseException:
+            await self.putconn(connection)
+            raise
+        return connection
+
+    @asynccontextmanager
+    async def unscoped(self) -> AsyncIterator[Connection]:
+        """A connection that shows what its last user saw. For two kinds of statements only: those
+        over tables without creators, that find out who asks, and those that bring a scope along.
+        """
+        connection = await super().getconn()
+        try:
+            async with connection:
+                yield connection
+        finally:
+            await self.putconn(connection)
+
+
 async def open_pool(
     url: str,
     size: int,
     *,
     pooled_by_bouncer: bool = False,
     on_failure: Callable[[], None] | None = None,
-) -> AsyncConnectionPool:
+) -> ScopedPool:
     """An open pool of at most `size` connections, to be closed by the caller.
 
     Connections are in autocommit mode (transactions are opened where they are needed), prepare a
@@ -54,14 +85,14 @@ async def open_pool(
     made later on. Raises `DatabaseUnavailable`.
     """
     await asyncio.to_thread(check_reachable, url)
-    pool: AsyncConnectionPool = AsyncConnectionPool(
+    pool = ScopedPool(
         connect_string(url),
         open=False,
         min_size=min(_IDLE_CONNECTIONS, size),
         max_size=size,
         # Statements and no start-up options: PgBouncer takes the one and refuses the other.
         configure=act_as_application,
-        connection_class=_telling_of_failures(on_failure) if on_failure else AsyncConnection,
+        connection_class=_telling_of_failures(on_failure) if on_failure else ScopedConnection,
         name="vaultcrm",
         kwargs={
             "autocommit": True,
@@ -79,10 +110,10 @@ async def open_pool(
     return pool
 
 
-def _telling_of_failures(on_failure: Callable[[], None]) -> type[AsyncConnection[Any]]:
+def _telling_of_failures(on_failure: Callable[[], None]) -> type[ScopedConnection]:
     """Connections whose making, when it fails, is told of: the pool itself only logs it."""
 
-    class Connection(AsyncConnection[Any]):
+    class Telling(ScopedConnection):
         @classmethod
         async def connect(cls, *arguments: Any, **named: Any) -> Self:
             try:
@@ -91,7 +122,7 @@ def _telling_of_failures(on_failure: Callable[[], None]) -> type[AsyncConnection
                 on_failure()
                 raise
 
-    return Connection
+    return Telling
 
 
 def check_reachable(url: str) -> int:

@@ -15,7 +15,7 @@ from vaultcrm.db.roles import ACT, ADD_ONLY, APPLICATION_ROLE, IS_SET_UP, MAY_AC
 
 _NOT_GRANTED = f"""
     SELECT c.relname FROM pg_class c
-    WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::regnamespace
+    WHERE c.relkind IN ('r', 'p', 'v') AND c.relnamespace = current_schema()::regnamespace
       AND NOT has_table_privilege('{APPLICATION_ROLE}', c.oid, 'SELECT')
     LIMIT 1
 """  # noqa: S608 -- a constant of ours

@@ -5,10 +5,12 @@ The owner of the tables, who migrates, is another. `role_setup` makes the role.
 
 from psycopg import AsyncConnection
 
+from vaultcrm.db.row_scope import NOTHING, SETTING
+
 APPLICATION_ROLE = "vaultcrm_app"
 ADD_ONLY = ("audit_log", "audit_seals", "audit_checks")
 """Tables whose rows the application adds and reads, and never changes or deletes."""
-READ_ONLY = ("alembic_version",)
+READ_ONLY = ("alembic_version", "fans_to_find", "conversations_to_list")
 
 # A login is a member of the role where it may act in it; PostgreSQL 16 tells that apart.
 MAY_ACT = f"""
@@ -24,7 +26,7 @@ IS_SET_UP = f"""
     END
 """
 ACT = f"""
-    SELECT set_config('TimeZone', 'UTC', false),
+    SELECT set_config('TimeZone', 'UTC', false), set_config('{SETTING}', '{NOTHING}', false),
            CASE WHEN current_user = '{APPLICATION_ROLE}' THEN NULL
                 WHEN {MAY_ACT} AND {IS_SET_UP}
                 THEN set_config('role', '{APPLICATION_ROLE}', false) END
@@ -33,7 +35,8 @@ ACT = f"""
 
 
 async def act_as_application(connection: AsyncConnection) -> None:
-    """Read times in UTC from now on, and work in the application's role where that is set up.
+    """Read times in UTC from now on, see nobody's rows yet, and work in the application's role
+    where that is set up.
 
     One statement when a connection is made, nothing afterwards.
     """

@@ -34,6 +34,7 @@ from vaultcrm.entrypoints.api.body_limit import BodyLimit
 from vaultcrm.entrypoints.api.stopping import AnswerWhenStopped
 from vaultcrm.entrypoints.hardening import Deadline, SecurityHeaders
 from vaultcrm.entrypoints.measuring import Measured
+from vaultcrm.entrypoints.scoping import SeesNothingYet
 from vaultcrm.entrypoints.tracing import start_tracing
 from vaultcrm.entrypoints.web import console
 from vaultcrm.entrypoints.web.conversation.drafting_routes import finish_drafts
@@ -70,7 +71,7 @@ _ROUTES = (
 class _App(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         # Outside of what answers 500, which middleware that is added is not.
-        return SecurityHeaders(super().build_middleware_stack())
+        return SeesNothingYet(SecurityHeaders(super().build_middleware_stack()))
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

@@ -5,6 +5,7 @@ from datetime import datetime
 from vaultcrm.controls.auth import require_role
 from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import access, audit, creators
+from vaultcrm.db.row_scope import put_scope_of_transaction, see_also
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.people import Caller, Creator, Role
 
@@ -36,6 +37,7 @@ async def add_creator(
         return None
     if not caller.all_creators:
         await access.assign(connection, caller.user_id, creator.id, now)
+        await put_scope_of_transaction(connection, see_also(creator.id))
     await audit.record(
         connection,
         AuditEntry(

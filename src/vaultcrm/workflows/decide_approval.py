@@ -8,6 +8,7 @@ from uuid import UUID
 from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import audit, feedback, generations, outbox
 from vaultcrm.db.queries.outbox import Departure
+from vaultcrm.db.row_scope import scope_travels
 from vaultcrm.domain.approval import DecisionAction, RejectReason
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Author
@@ -26,7 +27,7 @@ from vaultcrm.pipeline.approval.edits import edit_distance
 from vaultcrm.pipeline.delivery import Recipe, outbox_item
 from vaultcrm.workflows.announce import announce
 from vaultcrm.workflows.disclose import Telling, hold_still, put_before, telling_before
-from vaultcrm.workflows.find_draft import find_generation, too_late
+from vaultcrm.workflows.find_draft import seen_by, too_late
 from vaultcrm.workflows.leaving import Leaving, check_leaving, hand_over, leaves_at
 from vaultcrm.workflows.parts import Parts, Receipt
 from vaultcrm.workflows.spending_care import begin_offer
@@ -75,8 +76,10 @@ async def decide_approval(
     spending) or Conflict, which says who decided what and when.
     """
     now = parts.now()
-    async with parts.pool.connection() as connection:
-        record = await find_generation(connection, caller, request.generation_id)
+    async with parts.pool.unscoped() as connection:
+        async with scope_travels(connection):
+            found_sent = await generations.find(connection, request.generation_id)
+        record = seen_by(caller, await found_sent.answer())
         sent = await outbox.departure(connection, record.creator_id, record.conversation_id)
         departure = await sent.answer()
         if departure is None:

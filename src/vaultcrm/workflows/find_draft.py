@@ -25,7 +25,11 @@ async def find_generation(
     connection: Connection, caller: Caller, generation_id: UUID
 ) -> GenerationRecord:
     """One generation with the state of its delivery; raises NotFound."""
-    record = await (await generations.find(connection, generation_id)).answer()
+    return seen_by(caller, await (await generations.find(connection, generation_id)).answer())
+
+
+def seen_by(caller: Caller, record: GenerationRecord | None) -> GenerationRecord:
+    """What was found, if the caller may see it; raises NotFound."""
     if record is None or not caller.may_see(record.creator_id):
         raise NotFound("generation")
     return record

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from psycopg_pool import AsyncConnectionPool
-
-from vaultcrm.db.pending import Connection
+from vaultcrm.db.pool import ScopedPool
 from vaultcrm.db.queries import access, audit, identities
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import Unauthenticated
@@ -38,9 +36,7 @@ class KnownIdentities:
 
     _found: dict[tuple[str, str], tuple[UUID, datetime]] = field(default_factory=dict)
 
-    async def user_of(
-        self, pool: AsyncConnectionPool[Connection], identity: Identity, now: datetime
-    ) -> UUID:
+    async def user_of(self, pool: ScopedPool, identity: Identity, now: datetime) -> UUID:
         """The user behind an identity, tied to it the first time; raises Unauthenticated."""
         key = (identity.issuer, identity.subject)
         known = self._found.get(key)
@@ -53,10 +49,8 @@ class KnownIdentities:
         return user_id
 
 
-async def _looked_up(
-    pool: AsyncConnectionPool[Connection], identity: Identity, now: datetime
-) -> UUID:
-    async with pool.connection() as connection, connection.transaction():
+async def _looked_up(pool: ScopedPool, identity: Identity, now: datetime) -> UUID:
+    async with pool.unscoped() as connection, connection.transaction():
         bound = await identities.bound_to(connection, identity.issuer, identity.subject)
         if bound is not None:
             if not bound.is_active:

@@ -15,6 +15,7 @@ from vaultcrm.controls.limits import require_reserved, reservation_for
 from vaultcrm.db.queries import limits, opening, situations
 from vaultcrm.db.queries import spending as fan_spending
 from vaultcrm.db.queries.opening import Opening
+from vaultcrm.db.row_scope import see_as
 from vaultcrm.domain.conversation import Mode
 from vaultcrm.domain.drafting import Phrase
 from vaultcrm.domain.errors import AiDisabled, NotFound, Unauthenticated
@@ -61,8 +62,9 @@ async def open_call(
     settings = parts.settings
     reservation = reservation_for(free=parts.drafter.reads_repertoire, now=now)
     repertoire: tuple[Phrase, ...] = ()
-    async with parts.pool.connection() as connection:
+    async with parts.pool.unscoped() as connection:
         async with connection.pipeline():
+            # Whose rows are seen is set by this statement, for those that travel with it.
             opening_sent = await opening.open_generation(
                 connection,
                 credential,
@@ -97,6 +99,7 @@ async def open_call(
         spent = None if spending_sent is None else await spending_sent.answer()
     if opened is None:
         raise Unauthenticated("This token is unknown, expired or revoked. Make a new one.")
+    see_as(opened.caller)
     try:
         require_scope(opened.caller, credential.needs)
         call = _admit(parts, opened, situation, repertoire, reservation, creator_id, chatter_id)

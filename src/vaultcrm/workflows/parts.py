@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from psycopg_pool import AsyncConnectionPool
-
 from vaultcrm.adapters.channels.accounts import ChannelBook
 from vaultcrm.adapters.llm.catalog import ModelCard
 from vaultcrm.controls.monitoring.observed import Observed
 from vaultcrm.db.jobs import JobQueue
 from vaultcrm.db.pending import Connection, run
+from vaultcrm.db.pool import ScopedPool
 from vaultcrm.db.queries import idempotency
+from vaultcrm.db.row_scope import put_scope_in_transaction
 from vaultcrm.domain.drafting import Drafter
 from vaultcrm.domain.errors import Conflict
 from vaultcrm.domain.events import EventSender
@@ -26,7 +26,7 @@ from vaultcrm.workflows.known_identities import KnownIdentities
 from vaultcrm.workflows.rule_book import RuleBook
 from vaultcrm.workflows.token_uses import TokenUses
 
-Pool = AsyncConnectionPool[Connection]
+Pool = ScopedPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,9 @@ class Parts:
         transaction would wait for BEGIN. An exception in the block leaves without COMMIT, and a
         connection that is given back in a transaction is rolled back.
         """
-        async with self.pool.connection() as connection, connection.pipeline():
+        async with self.pool.unscoped() as connection, connection.pipeline():
             await run(connection, "BEGIN", ())
+            await put_scope_in_transaction(connection)
             yield connection
             await run(connection, "COMMIT", ())
 
@@ -81,7 +82,8 @@ class Parts:
         pipeline would cost a round trip at its beginning and one at its end; in autocommit mode
         the statements up to the end of the block are one implicit transaction.
         """
-        async with self.pool.connection() as connection, connection.pipeline():
+        async with self.pool.unscoped() as connection, connection.pipeline():
+            await put_scope_in_transaction(connection)
             yield connection
 
 

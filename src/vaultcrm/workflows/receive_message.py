@@ -8,6 +8,7 @@ from vaultcrm.db.jobs import ANSWER_FAN, PROCESS_INBOUND
 from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import audit, creators, feedback, generations, inbound, outbox, threads
 from vaultcrm.db.queries.threads import Thread
+from vaultcrm.db.row_scope import scope_of_creators, seeing
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.channels import EventKind, InboundEvent
 from vaultcrm.domain.conversation import Author, Mode, Sender
@@ -37,7 +38,14 @@ async def accept_webhook(
         creator = await (await creators.creator_by_handle(connection, creator_handle)).answer()
     if creator is None:
         raise NotFound("creator")
-    channel = await find_channel(parts, creator.id, channel_name)
+    with seeing(scope_of_creators(frozenset({creator.id}))):
+        return await _accept(parts, channel_name, creator.id, headers, body)
+
+
+async def _accept(
+    parts: Parts, channel_name: str, creator_id: UUID, headers: Mapping[str, str], body: bytes
+) -> bool:
+    channel = await find_channel(parts, creator_id, channel_name)
     channel.verify(headers, body)
     events = channel.parse(body)
     if not events:
@@ -45,7 +53,7 @@ async def accept_webhook(
     async with parts.transaction() as connection:
         row_id = await inbound.keep_event(
             connection,
-            creator_id=creator.id,
+            creator_id=creator_id,
             channel=channel_name,
             event_id=events[0].event_id,
             payload=body,
@@ -53,7 +61,7 @@ async def accept_webhook(
         )
         if row_id is not None:
             await parts.jobs.defer(
-                connection, PROCESS_INBOUND, creator_id=str(creator.id), row_id=str(row_id)
+                connection, PROCESS_INBOUND, creator_id=str(creator_id), row_id=str(row_id)
             )
     return row_id is not None
 

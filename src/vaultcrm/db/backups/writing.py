@@ -141,6 +141,11 @@ def _explained(file: Path) -> Iterator[None]:
         yield
     except FileExistsError:
         raise BackupFailed(f"{file} is there already. Name another file, or remove it.") from None
+    except psycopg.errors.InsufficientPrivilege:
+        raise BackupFailed(
+            "The login may not see every row, and a part of them is no backup. Name the owner of "
+            "the tables in DATABASE_URL for this command."
+        ) from None
     except OSError as error:
         raise BackupFailed(_advice(file, error)) from error
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Pending, Rows, send
+from vaultcrm.domain.ids import NIL
 
 LATEST = 20
 """Audit rows that are looked at. Their ids follow the clock, not the commits: one that is committed
@@ -13,7 +14,7 @@ late stands behind others, and must be seen all the same.
 """
 
 ACTIVITY = """
-    SELECT c.id, logged.ids, spoken.at, held.ids
+    SELECT c.id, logged.ids, spoken.at, held.ids, flags.set
     FROM unnest(%(creator_ids)s::uuid[]) c (id),
     LATERAL (
         SELECT array_agg(l.id) AS ids FROM (
@@ -29,15 +30,21 @@ ACTIVITY = """
         FROM ai_message_generations g
         WHERE g.creator_id = c.id AND g.status = 'queued'
           AND g.claimed_by IS NOT NULL AND g.claimed_until > %(now)s
-    ) held
+    ) held,
+    (
+        SELECT array_agg(ROW(o.name, o.value, o.set_at)::text ORDER BY o.name) AS set
+        FROM flag_overrides o WHERE o.creator_id = %(nil)s
+    ) flags
 """
 
 
 async def activity(
     connection: Connection, creator_ids: Sequence[UUID], now: datetime
 ) -> Pending[Mapping[UUID, str]]:
-    """A version for each creator: another one after any message, draft, decision or claim."""
-    params = {"creator_ids": list(creator_ids), "latest": LATEST, "now": now}
+    """A version for each creator: another one after any message, draft, decision or claim, and
+    after a flag of the installation was set, of whose log not everybody sees the entries.
+    """
+    params = {"creator_ids": list(creator_ids), "latest": LATEST, "now": now, "nil": NIL}
     return await send(connection, ACTIVITY, params, _read)
 
 

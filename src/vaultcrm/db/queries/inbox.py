@@ -72,6 +72,7 @@ _WANTED = {
     Show.CARE: " AND c.care IS NOT NULL",
 }
 
+# What is compared here are the views of revision 0021, because of row-level security.
 # Only the branches are long: what stands beside a conversation is looked up for the shown ones.
 _ROWS = """
     SELECT c.id, c.creator_id, c.place, f.display_name, f.tier,
@@ -90,7 +91,7 @@ _ROWS = """
 _BRANCH = """
     (SELECT c.id, c.creator_id, c.fan_id, c.care, c.mode, c.waiting_since, c.last_message_at,
             c.unread_count, {place} AS place
-     FROM conversations c{fans}
+     FROM conversations_to_list c{fans}
      WHERE c.creator_id = %(creator_{number})s AND c.erased_at IS NULL{wanted}{behind}
      ORDER BY {place} {direction}, c.id {direction}
      LIMIT {limit})
@@ -105,7 +106,7 @@ NAMED = r"""to_tsvector('simple', translate(f.display_name || ' ' || f.handle,
 # OFFSET 0 has fans found before conversations: how many begin so cannot be guessed, and walking
 # past all conversations to find that there are none takes seconds.
 _FOUND_FANS = f"""
-     JOIN (SELECT f.id, f.tier, f.last_seen_at FROM fans f
+     JOIN (SELECT f.id, f.tier, f.last_seen_at FROM fans_to_find f
            WHERE f.creator_id = %(creator_{{number}})s
              AND {NAMED}
            OFFSET 0) f ON f.id = c.fan_id"""

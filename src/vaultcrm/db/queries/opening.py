@@ -14,6 +14,7 @@ from vaultcrm.db.queries.access import (
     CALLER_WIDTH,
     read_caller_row,
 )
+from vaultcrm.db.row_scope import EVERYTHING, SETTING
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.limits import EVERYBODY, REQUESTS_PER_HOUR, TOKENS_PER_DAY, Reservation
 from vaultcrm.domain.people import SYSTEM_USER_ID, Caller, Credential
@@ -24,6 +25,9 @@ from vaultcrm.domain.people import SYSTEM_USER_ID, Caller, Credential
 # program acts for, else for the caller; automatic drafts count for the creator. Rows are locked in
 # the order of `kind`, the same for everybody, so that no two calls can deadlock. Only reference and
 # local tables take part: on a cluster this runs on the coordinator.
+#
+# The row comes also where there is no caller, for with it the scope of what is sent in the same
+# pipeline is set: whose rows the next statement sees (`vaultcrm.db.row_scope`).
 #
 # The commit does not wait for the disk. If the server's machine dies while the model is being
 # called, what that call had reserved may be forgotten; what it used is counted when its draft is
@@ -74,16 +78,20 @@ _OPEN = """
            EXISTS (SELECT 1 FROM event_endpoints e
                     WHERE e.creator_id IN (%(nil)s, %(creator_id)s) AND e.disabled_at IS NULL
                       AND 'generation.queued' = ANY(e.kinds)),
-           set_config('synchronous_commit', 'off', true)
-    FROM caller
+           set_config('synchronous_commit', 'off', true),
+           set_config('{setting}', CASE WHEN caller.all_creators THEN '{everything}'
+                                        WHEN caller.id IS NULL THEN ''
+                                        ELSE COALESCE(caller.creator_ids, '{{}}')::text END, true)
+    FROM (VALUES (1)) one (row) LEFT JOIN caller ON true
 """
 NO_LIMIT = 2**63 - 1
 """The greatest ceiling that the counters can hold; a flag or setting beyond it means the same."""
 
+_CONSTANTS = {"no_limit": NO_LIMIT, "setting": SETTING, "everything": EVERYTHING}
 OPEN_BY_TOKEN = _OPEN.format(
-    caller_columns=CALLER_COLUMNS_BY_TOKEN, found_by=BY_TOKEN, no_limit=NO_LIMIT
+    caller_columns=CALLER_COLUMNS_BY_TOKEN, found_by=BY_TOKEN, **_CONSTANTS
 )
-OPEN_BY_USER = _OPEN.format(caller_columns=CALLER_COLUMNS, found_by=BY_USER, no_limit=NO_LIMIT)
+OPEN_BY_USER = _OPEN.format(caller_columns=CALLER_COLUMNS, found_by=BY_USER, **_CONSTANTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +110,9 @@ class Opening:
 
 
 def _read_opening(rows: Rows) -> Opening | None:
-    if not rows:
-        return None
     row = rows[0]
+    if row[0] is None:
+        return None
     exists, installation, creator, used, heard = row[CALLER_WIDTH : CALLER_WIDTH + 5]
     return Opening(
         read_caller_row(row), exists, installation or {}, creator or {}, used or {}, heard

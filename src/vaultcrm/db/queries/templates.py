@@ -381,7 +381,7 @@ RECENT_FANS = f"""
 # Fans are found before their conversations, for the reason that the inbox gives.
 FANS_NAMED = f"""
     SELECT c.id AS conversation_id, f.display_name, f.handle
-    FROM (SELECT f.id, f.display_name, f.handle FROM fans f
+    FROM (SELECT f.id, f.display_name, f.handle FROM fans_to_find f
           WHERE f.creator_id = %(creator_id)s AND f.erased_at IS NULL AND {NAMED}
           OFFSET 0) f
     JOIN conversations c ON c.creator_id = %(creator_id)s AND c.fan_id = f.id

@@ -19,6 +19,7 @@ from vaultcrm.controls.auth import (
 )
 from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import access, creators, idempotency
+from vaultcrm.db.row_scope import see_as
 from vaultcrm.domain.errors import (
     Conflict,
     FieldProblem,
@@ -73,11 +74,12 @@ async def caller_of(request: Request) -> Caller:
     """
     parts = parts_of(request)
     credential = await known_credential_of(request)
-    async with parts.pool.connection() as connection:
+    async with parts.pool.unscoped() as connection:
         sent = await access.find_caller(connection, credential, parts.now())
         caller = await sent.answer()
     if caller is None:
         raise Unauthenticated("This token is unknown, expired or revoked. Make a new one.")
+    see_as(caller)
     request.state.caller = caller
     require_scope(caller, credential.needs)
     doors.require_open(request, caller)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from vaultcrm.controls.monitoring.exposition import MEDIA_TYPE
+from vaultcrm.db.row_scope import EVERYTHING, seeing
 from vaultcrm.domain.errors import Unauthenticated
 from vaultcrm.entrypoints.api.context import PartsDep
 from vaultcrm.settings import Settings
@@ -24,7 +25,8 @@ async def metrics(request: Request, parts: PartsDep) -> Response:
     With METRICS_TOKEN set, for whoever sends it as a bearer token; else for this very machine.
     """
     require_scraper(request, parts.settings)
-    return Response(await read_exposition(parts), media_type=MEDIA_TYPE)
+    with seeing(EVERYTHING):
+        return Response(await read_exposition(parts), media_type=MEDIA_TYPE)
 
 
 def require_scraper(request: Request, settings: Settings) -> None:

@@ -44,7 +44,7 @@ async def note(request: Request, error: VaultError) -> None:
 
 
 async def _user_of(parts: Parts, credential: Credential) -> UUID | None:
-    async with parts.pool.connection() as connection:
+    async with parts.pool.unscoped() as connection:
         sent = await access.find_caller(connection, credential, parts.now())
         caller = await sent.answer()
     return None if caller is None else caller.user_id

@@ -14,9 +14,11 @@ START_A_WORKER = "See that a worker runs: vaultcrm worker."
 def check_data(url: str) -> list[Check]:
     """Raises `DatabaseUnavailable`."""
     from vaultcrm.db.pool import connect
+    from vaultcrm.db.row_scope import EVERYTHING, SEE
 
     now = datetime.now(UTC)
     with connect(url) as connection:
+        connection.execute(SEE, (EVERYTHING,))
         pruned = connection.execute(_PRUNED).fetchone()
         overdue = connection.execute(_OVERDUE, {"before": now - LAST_LOOK_AFTER - LATE}).fetchone()
     checks = [_retention(pruned, now)]

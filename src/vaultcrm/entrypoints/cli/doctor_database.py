@@ -190,10 +190,12 @@ async def _stored(url: str, settings: Settings) -> tuple[dict[str, Any], list[Ch
 
     from vaultcrm.db.pool import connect_string
     from vaultcrm.db.queries import flags
+    from vaultcrm.db.row_scope import EVERYTHING, SEE
     from vaultcrm.entrypoints.cli.doctor_accounts import check_accounts
 
     async with await psycopg.AsyncConnection.connect(
         connect_string(url), autocommit=True
     ) as connection:
+        await connection.execute(SEE, (EVERYTHING,))
         installation, _ = await flags.overrides(connection, NIL)
         return installation, await check_accounts(connection, settings)

@@ -48,6 +48,14 @@ class Desk:
         return self.session.caller
 
     @property
+    def owners(self) -> tuple[UUID, ...]:
+        """Those whose doings change the page: the creators and, for whoever may see what happens in
+        it, the installation as the nil id.
+        """
+        whole = self.caller.all_creators or self.caller.role is Role.ADMIN
+        return (*self.creators, *((NIL,) if whole else ()))
+
+    @property
     def theme(self) -> str:
         return self.session.theme
 
@@ -140,7 +148,7 @@ async def open_desk(parts: Parts, session: Session) -> Desk:
             alerts_sent = await alerts.list_alerts(
                 connection, list(creators), is_open=True, before=None, limit=MOST_COUNTED
             )
-            activity_sent = await activity(connection, [*creators, NIL], now)
+            activity_sent = await activity(connection, desk.owners, now)
         open_alerts = await alerts_sent.answer() if desk.manages else []
         return replace(
             desk,

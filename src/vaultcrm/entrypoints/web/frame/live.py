@@ -18,7 +18,7 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from vaultcrm.db.queries.activity import activity, version_of
-from vaultcrm.domain.ids import NIL
+from vaultcrm.db.row_scope import EVERYTHING, seeing
 from vaultcrm.entrypoints.api.context import PartsDep
 from vaultcrm.entrypoints.web.frame.desk import DeskDep
 from vaultcrm.entrypoints.web.frame.pages import HEADERS
@@ -74,7 +74,7 @@ class Live:
         try:
             while self._watched and not self._stopping:
                 # A database that does not answer has said nothing new.
-                with contextlib.suppress(OperationalError, PoolTimeout):
+                with contextlib.suppress(OperationalError, PoolTimeout), seeing(EVERYTHING):
                     async with self._parts.pool.connection() as connection:
                         sent = await activity(connection, list(self._watched), self._parts.now())
                         self._versions = await sent.answer()
@@ -99,7 +99,7 @@ async def live(
 ) -> StreamingResponse:
     """`changed`, whenever something has happened to this person's creators or the installation."""
     watching: Live = request.app.state.live
-    creator_ids = (*desk.creators, NIL)
+    creator_ids = tuple(desk.owners)
 
     async def events() -> AsyncIterator[str]:
         yield ": connected\n\n"

@@ -19,6 +19,7 @@ from vaultcrm.controls.auth import (
 )
 from vaultcrm.controls.secrets import installation_key
 from vaultcrm.db.queries import sessions
+from vaultcrm.db.row_scope import see_as
 from vaultcrm.domain.errors import Forbidden, SecondFactorMissing, Unauthenticated
 from vaultcrm.domain.people import Caller
 from vaultcrm.entrypoints import doors
@@ -61,7 +62,7 @@ async def session_of(request: Request) -> Session:
         raise Unauthenticated("Sign in first.")
     token_hash = hash_token(secret)
     now = parts.now()
-    async with parts.pool.connection() as connection:
+    async with parts.pool.unscoped() as connection:
         sent = await sessions.find(connection, token_hash, now=now, idle_since=now - SESSION_IDLE)
         found = await sent.answer()
         if found is None:
@@ -69,6 +70,7 @@ async def session_of(request: Request) -> Session:
         if now - found.last_used_at > SESSION_NOTED_EVERY and not _asks_by_itself(request):
             await sessions.note_use(connection, found.id, found.caller.user_id, now)
     request.state.caller = found.caller
+    see_as(found.caller)
     if _needs_second_factor(parts, found, request):
         raise SecondFactorMissing("Set up a second factor first: your role needs one here.")
     doors.require_open(request, found.caller)

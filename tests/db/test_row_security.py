@@ -35,7 +35,13 @@ from vaultcrm.db.row_scope import (
     scope_travels,
     seeing,
 )
-from vaultcrm.db.row_security import INSTALLATION_ROWS, ensure_row_security, tables_without_policy
+from vaultcrm.db.row_security import (
+    INSTALLATION_ROWS,
+    Wall,
+    ensure_row_security,
+    see_wall,
+    tables_without_policy,
+)
 from vaultcrm.db.tables import TENANT_TABLES
 from vaultcrm.domain.errors import BackupFailed
 from vaultcrm.domain.ids import NIL, new_id
@@ -298,7 +304,7 @@ async def test_whoever_comes_again_costs_no_statement(pool: ScopedPool) -> None:
             statement = """SELECT generic_plans + custom_plans FROM pg_prepared_statements
                            WHERE statement LIKE '%%set_config%%vaultcrm%%'"""
             cursor = await connection.execute(statement)
-            assert sum(row[0] for row in await cursor.fetchall()) <= 1
+            assert sum(row[0] for row in await cursor.fetchall()) == 0
 
 
 def trusted(url: str) -> str:
@@ -329,6 +335,17 @@ def test_a_login_that_owns_nothing_puts_up_no_policy_and_says_so(database_url: s
     assert not ensure_row_security(mine)
     assert ensure_row_security(database_url)
     assert ensure_row_security(mine)
+
+
+def test_it_is_told_whether_the_application_is_bound(database_url: str) -> None:
+    assert see_wall(database_url) == Wall(APPLICATION_ROLE, is_bound=True, without=())
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute("ALTER TABLE fans DISABLE ROW LEVEL SECURITY")
+        assert see_wall(database_url).without == ("fans",)
+        # As where nobody may make the role.
+        owner.execute(f"REVOKE INSERT ON audit_log FROM {APPLICATION_ROLE}".encode())
+    wall = see_wall(database_url)
+    assert (wall.role != APPLICATION_ROLE, wall.is_bound) == (True, False)
 
 
 def test_a_backup_holds_every_creators_rows_or_is_refused(

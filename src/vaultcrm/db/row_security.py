@@ -8,10 +8,13 @@ The owner sees everything, so that migrations and backups are complete.
 All functions block.
 """
 
+from dataclasses import dataclass
+
 import psycopg
 from psycopg.sql import SQL, Identifier
 
 from vaultcrm.db.pool import connect
+from vaultcrm.db.roles import ACT
 from vaultcrm.db.row_scope import EVERYTHING, SETTING
 from vaultcrm.db.tables import TENANT_TABLES
 from vaultcrm.domain.ids import NIL
@@ -71,6 +74,39 @@ def tables_without_policy(connection: psycopg.Connection) -> list[str]:
 def is_cluster(connection: psycopg.Connection) -> bool:
     """Whether the database is a Citus cluster, whose workers do not hear of settings."""
     return connection.execute(_IS_CLUSTER).fetchone() == (True,)
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """Whether policies stand between the application and other creators' rows.
+
+    `without` names tables that have none, `role` is the one that the application works in, and
+    `is_bound` whether policies bind it.
+    """
+
+    role: str
+    is_bound: bool
+    without: tuple[str, ...]
+
+
+def see_wall(url: str) -> Wall:
+    """How a connection of the application's pool stands to the policies.
+
+    Raises `DatabaseUnavailable`.
+    """
+    with connect(url) as connection:
+        connection.execute(ACT.encode())
+        row = connection.execute(
+            """SELECT current_user::text, r.rolsuper OR r.rolbypassrls
+                      OR EXISTS (SELECT 1 FROM pg_class c
+                                 WHERE c.relnamespace = current_schema()::regnamespace
+                                   AND c.relname = ANY(%s) AND pg_has_role(c.relowner, 'USAGE'))
+               FROM pg_roles r WHERE r.rolname = current_user""",
+            (sorted(TENANT_TABLES),),
+        ).fetchone()
+        assert row is not None  # noqa: S101 -- whoever asks is a role
+        role, passes = row
+        return Wall(role, not passes, tuple(tables_without_policy(connection)))
 
 
 def ensure_row_security(url: str) -> bool:

@@ -83,6 +83,7 @@ def _examine(url: str, kind: str, settings: Settings) -> Examined:
     checks.append(_schema_check(at, missing, seen))
     if not missing:
         checks.append(_audit_check(url, kind))
+        checks.append(_rows_check(url))
         checks.extend(check_data(url))
         overrides, accounts = asyncio.run(_stored(url, settings))
         checks.append(_flags_check(overrides))
@@ -175,6 +176,27 @@ def _audit_check(url: str, kind: str) -> Check:
             "docs/audit.md says how to connect as a user who cannot either.",
         )
     return ok("Audit", f"added to as {split.role}, which cannot change it")
+
+
+def _rows_check(url: str) -> Check:
+    """Whether PostgreSQL itself keeps a request to its caller's creators."""
+    from vaultcrm.db.row_security import see_wall
+
+    wall = see_wall(url)
+    if wall.without:
+        return warning(
+            "Rows",
+            f"nothing but each query's filter keeps creators apart in {', '.join(wall.without)}",
+            "Run vaultcrm migrate as the owner of the tables. On a Citus cluster it is always so.",
+        )
+    if not wall.is_bound:
+        return warning(
+            "Rows",
+            f"{wall.role}, which the application works as, sees past row-level security",
+            "Make the role vaultcrm_app with the statements of docs/audit.md, then run "
+            "vaultcrm migrate.",
+        )
+    return ok("Rows", f"{wall.role} sees those of a caller's creators alone: row-level security")
 
 
 def _flags_check(overrides: dict[str, Any]) -> Check:

@@ -122,8 +122,8 @@ def ensure_row_security(url: str) -> bool:
         if is_cluster(connection):
             return False
         try:
-            with connection.transaction():
-                for table in missing:
+            for table in missing:
+                with connection.transaction():
                     _put_up(connection, table)
         except psycopg.errors.InsufficientPrivilege:
             return False

@@ -34,7 +34,7 @@ async def accept_webhook(
     Raises NotFound for an unknown channel or creator, WebhookRejected for a wrong or old signature,
     and InvalidInput for a body that the channel cannot read; in each case nothing is stored.
     """
-    async with parts.pool.connection() as connection:
+    async with parts.pool.unscoped() as connection:
         creator = await (await creators.creator_by_handle(connection, creator_handle)).answer()
     if creator is None:
         raise NotFound("creator")

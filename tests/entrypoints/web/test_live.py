@@ -1,6 +1,7 @@
 """Pages hear that something has changed: soon, for their creators alone, and nothing is missed."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from tests.support.app import RunningApp, running_app
 from tests.support.chromium import Stage, stage
-from tests.support.world import conversation, sign_in
+from tests.support.world import conversation, set_flag, sign_in
 from vaultcrm.domain.people import Role
 from vaultcrm.entrypoints.web.frame.sessions import COOKIE
 from vaultcrm.workflows.manage_people import sign_in_link
@@ -92,6 +93,27 @@ async def test_a_page_hears_nothing_of_other_creators(database_url: str, home: P
                 assert heard.empty()
                 await mary.made(ours.messages, ours.says("Hello"))
                 assert await soon(heard) != first
+
+
+@pytest.mark.parametrize("creators", [["mia"], []])
+async def test_whoever_acts_for_some_or_no_creators_hears_when_all_ai_is_stopped(
+    database_url: str, home: Path, creators: list[str]
+) -> None:
+    with stage(database_url, home) as on_stage:
+        async with running_app(on_stage.settings) as running:
+            admin = await sign_in(running, Role.ADMIN, name="Mary")
+            await conversation(admin)
+            await sign_in(running, Role.CHATTER, name="Jo", creators=creators)
+            cookie = await cookie_of(running, "Jo")
+            page = await running.client.get("/inbox", headers={"Cookie": f"{COOKIE}={cookie}"})
+            [seen] = re.findall(r"/live\?seen=(\w[\w-]*)", page.text)
+            async with listening(on_stage, cookie, seen=seen) as heard:
+                # Who may see the installation's log is told when somebody is added; others are not.
+                await sign_in(running, Role.CHATTER, name="Kim")
+                await asyncio.sleep(1.5)
+                assert heard.empty()
+                await set_flag(admin, "ENABLE_AI_CHAT", value=False)
+                assert await soon(heard) != seen
 
 
 async def test_what_changed_while_a_page_was_cut_off_is_told_when_it_is_back(

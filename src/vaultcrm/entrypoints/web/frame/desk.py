@@ -25,6 +25,10 @@ NEAR_LIMIT = 0.9
 """Share of the day's tokens from which the count is shown as a warning."""
 
 
+NOBODY = UUID(int=1)
+"""No creator and not the installation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """A signed-in person's creators by id, the flags in force, and what waits for them.
@@ -49,11 +53,12 @@ class Desk:
 
     @property
     def owners(self) -> tuple[UUID, ...]:
-        """Those whose doings change the page: the creators and, for whoever may see what happens in
-        it, the installation as the nil id.
+        """Those whose doings change the page: the creators, and the installation as the nil id for
+        whoever may see what happens in it. For others nobody, whose version changes with the
+        installation's flags alone.
         """
         whole = self.caller.all_creators or self.caller.role is Role.ADMIN
-        return (*self.creators, *((NIL,) if whole else ()))
+        return (*self.creators, NIL if whole else NOBODY)
 
     @property
     def theme(self) -> str:

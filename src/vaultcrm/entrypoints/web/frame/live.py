@@ -99,7 +99,7 @@ async def live(
 ) -> StreamingResponse:
     """`changed`, whenever something has happened to this person's creators or the installation."""
     watching: Live = request.app.state.live
-    creator_ids = tuple(desk.owners)
+    creator_ids = desk.owners
 
     async def events() -> AsyncIterator[str]:
         yield ": connected\n\n"

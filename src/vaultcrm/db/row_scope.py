@@ -55,11 +55,6 @@ def scope_of_creators(creator_ids: frozenset[UUID]) -> str:
     return f"{{{','.join(sorted(map(str, creator_ids)))}}}"
 
 
-def current_scope() -> str:
-    """Whose rows this task is to see."""
-    return _scope.get()
-
-
 def see_as(caller: Caller) -> None:
     """From now on this request sees what the caller may see. Outside of one nothing changes."""
     if _scope.get() == NOTHING:

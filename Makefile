@@ -42,6 +42,7 @@ bench: setup ## the tables of docs/benchmarks.md, measured here and now
 
 evals: setup ## how much the content filter finds and how seldom it is wrong; fails below its targets
 	$(BIN)/python -m evals
+	$(BIN)/python -m evals.calibration
 
 lock: ## resolve the dependencies again (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml -o requirements/run.lock

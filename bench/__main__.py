@@ -9,7 +9,7 @@ from statistics import quantiles
 from rich.console import Console
 from rich.table import Table
 
-from bench import approve, audit, generate, queue
+from bench import approve, audit, generate, queue, reservations
 from bench import filter as filter_bench
 
 
@@ -63,6 +63,14 @@ def main() -> None:
         f"{proven.sealed_a_second:,.0f}, {proven.verified_a_second:,.0f}, "
         f"{proven.exported_a_second:,.0f}; {proven.seal_bytes:.0f} bytes a row in seals",
         "",
+    )
+    reserved = reservations.measure()
+    table.add_row(
+        f"{reserved.calls:,} reservations of {reservations.PROCESSES} processes, "
+        f"{reservations.PROCESSES * reservations.AT_ONCE} at once",
+        f"{reserved.let_in:,} let in, {reserved.spent:,} of {reserved.limit:,} tokens spent, "
+        f"{reserved.held} held at the end; {reserved.a_second:,.0f} a second",
+        "exactly the limit",
     )
     checks = filter_bench.measure()
     for name, value in checks.items():

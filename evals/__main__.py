@@ -3,6 +3,10 @@
 import argparse
 import sys
 
+from evals.experiments.measure import measure as measure_experiments
+from evals.experiments.report import failures as experiment_failures
+from evals.experiments.report import table as experiment_table
+from evals.learning import report as learning
 from evals.personal_data.measure import measure as measure_personal_data
 from evals.personal_data.measure import read_messages
 from evals.personal_data.report import table
@@ -18,6 +22,8 @@ def main(arguments: list[str]) -> int:
     report = measure(small=options.small)
     print(rendered(report, details=options.details))
     failed = [*shortfalls(report, small=options.small), *_personal_data(details=options.details)]
+    failed += _learning(small=options.small)
+    failed += _experiments(small=options.small)
     for sentence in failed:
         print(f"below target: {sentence}", file=sys.stderr)
     if not failed:
@@ -35,6 +41,20 @@ def _personal_data(*, details: bool) -> list[str]:
             print("".join(f"  {what}: {shown}\n" for what, shown in figures.misses))
         failed += [f"personal data, {name}: {failure}" for failure in failures(figures)]
     return failed
+
+
+def _experiments(*, small: bool) -> list[str]:
+    """Print the figures of `evals.experiments`; what is below its target, a sentence each."""
+    figures = list(measure_experiments(worlds=60 if small else 1_000))
+    print(experiment_table(figures))
+    return experiment_failures(figures, small=small)
+
+
+def _learning(*, small: bool) -> list[str]:
+    """Print the figures of `evals.learning`; what is below its target, a sentence each."""
+    figures = learning.measure(small=small)
+    print(learning.rendered(figures))
+    return learning.failures(figures)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
@@ -70,6 +71,19 @@ def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
 Networks = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_read_list), AfterValidator(_networks)
 ]
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            "give a name of the IANA time zone database, as in Europe/Berlin"
+        ) from None
+    return value
+
+
+TimeZone = Annotated[str, AfterValidator(_zone)]
 PersonRoles = Annotated[
     tuple[Literal["chatter", "manager", "admin"], ...], NoDecode, BeforeValidator(_read_list)
 ]
@@ -129,7 +143,9 @@ class Settings(BaseSettings):
 
     ai_judge: bool = Field(
         default=True,
-        description="the checker model judges what risky drafts mean, where a model is configured",
+        validation_alias=_flag("AI_JUDGE"),
+        description="the checker model judges what risky drafts mean, where a model is configured "
+        "(flag)",
     )
     ai_judge_timeout_seconds: float = Field(
         default=5.0, gt=0, le=60, description="one judgement, with all retries"
@@ -170,6 +186,18 @@ class Settings(BaseSettings):
         validation_alias=_flag("AI_MAX_TOKENS_PER_MESSAGE"),
         description="most tokens the model may write for one draft (flag)",
     )
+    ai_reservation_seconds: float = Field(
+        default=600.0,
+        ge=60,
+        le=86_400,
+        description="what a call holds of limits and budgets is given back so long after it began "
+        "if its process has died",
+    )
+    agency_time_zone: TimeZone = Field(
+        default="UTC",
+        description="days and months of limits and budgets begin at midnight there, as in "
+        "Europe/Berlin",
+    )
     ai_rollout_stage: int = Field(
         default=2,
         ge=1,
@@ -203,6 +231,31 @@ class Settings(BaseSettings):
         validation_alias=_flag("AI_COOLING_OFF_HOURS"),
         description="how long a fan gets no offers once they have reached the weekly cap (flag)",
     )
+    ai_learning_applies: bool = Field(
+        default=False,
+        validation_alias=_flag("AI_LEARNING_APPLIES"),
+        description="what the weekly learning proposes is applied by itself (flag)",
+    )
+    ai_auto_send_guarantee: bool = Field(
+        default=True,
+        validation_alias=_flag("AI_AUTO_SEND_GUARANTEE"),
+        description="nothing leaves by itself without a statistical guarantee; off: the plain "
+        "threshold alone decides (flag)",
+    )
+    ai_auto_send_risk: float = Field(
+        default=0.02,
+        ge=0.001,
+        le=0.5,
+        validation_alias=_flag("AI_AUTO_SEND_RISK"),
+        description="largest share of automatic messages that a person would have changed (flag)",
+    )
+    ai_auto_send_sample: float = Field(
+        default=0.05,
+        ge=0,
+        le=0.9,
+        validation_alias=_flag("AI_AUTO_SEND_SAMPLE"),
+        description="share of automatic messages that a person looks at instead (flag)",
+    )
 
     ai_disclosure_every_days: int = Field(
         default=90,
@@ -219,6 +272,12 @@ class Settings(BaseSettings):
     queue_sla_minutes: Minutes = Field(
         default=(15, 60, 240),
         description="waiting times at which a draft becomes more urgent, as in 15,60,240",
+    )
+    attribution_hours: int = Field(
+        default=24,
+        ge=1,
+        le=720,
+        description="how long after a message an answer or a purchase counts as its effect",
     )
     send_delay_seconds: int = Field(
         default=0, ge=0, le=3600, description="time to take an approved message back"

@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaultcrm.domain.money import Money
+from vaultcrm.domain.people import Tier
 from vaultcrm.domain.template import (
     DAYS_OF_USES,
     NO_OUTCOMES,
     VARIABLES,
     TemplateFacts,
     TemplateOutcomes,
+    TierOutcomes,
     fill_variables,
     place_of,
     read_stats,
@@ -175,6 +177,11 @@ def test_uses_are_told_day_by_day_with_today_at_the_end() -> None:
 
 def test_nothing_is_told_of_replies_while_no_message_was_counted() -> None:
     assert (NO_OUTCOMES.reply_rate, NO_OUTCOMES.conversion) == (None, None)
-    told = TemplateOutcomes(30, 20, 3, (Money(7500),)) + TemplateOutcomes(10, 2)
-    assert (told.reply_rate, told.conversion) == (0.55, 0.075)
+    many = TierOutcomes(Tier.HIGH, "USD", 30, 20, 30, 3, 7500, 18_750_000)
+    told = TemplateOutcomes((many,)) + TemplateOutcomes(
+        (TierOutcomes(Tier.LOW, None, 10, 2, 0, 0),)
+    )
+    assert told.reply_rate is not None
+    assert told.conversion is not None
+    assert (told.reply_rate.value, told.conversion.value) == (0.55, 0.1)
     assert told.as_json()["revenueMinor"] == {"USD": 7500}

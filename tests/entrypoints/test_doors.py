@@ -242,6 +242,15 @@ async def world(app: RunningApp) -> dict[str, str]:
             ],
         },
     )
+    [proposal] = await rows(
+        app,
+        """INSERT INTO personality_proposals (creator_id, id, week, base_version, fields, evidence,
+                                              status, created_at)
+           VALUES (%(creator)s, gen_random_uuid(), '2026-11-09Z', 0, '{"system_prompt": "Ask."}',
+                   '{"findings": [], "messages": 0, "tested": 0}', 'proposed', now())
+           RETURNING id""",
+        creator=talk.creator_id,
+    )
     ids = {
         "creator": talk.creator_id,
         "fan": talk.fan_id,
@@ -250,6 +259,7 @@ async def world(app: RunningApp) -> dict[str, str]:
         "template": template["id"],
         "rule": rule["id"],
         "test": test["id"],
+        "proposal": str(proposal["id"]),
         "item": item["id"],
         "message": str(message["id"]),
         "user": str(ada.user_id),

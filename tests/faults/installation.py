@@ -34,6 +34,8 @@ _RECOVERY = {
 _FLAGS = {
     "AI_ROLLOUT_STAGE": "4",
     "AI_AUTO_SEND_THRESHOLD": "0",
+    # Nobody has decided anything here that a guarantee could come from.
+    "AI_AUTO_SEND_GUARANTEE": "false",
     "AI_RATE_LIMIT_PER_HOUR": "1000000",
     "AI_MAX_TOKENS_PER_DAY": "1000000000",
     "AI_QUIET_SECONDS": "0.2",

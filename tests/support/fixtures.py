@@ -21,6 +21,8 @@ def settings(database_url: str, home: Path, **changes: Any) -> Settings:
         "openai_base_url": None,
         # A test that counts round trips is not to count those of the process itself.
         "observe_every_seconds": 3600,
+        # What leaves by itself is not to hang on a lot; who tests the lot says how much is drawn.
+        "ai_auto_send_sample": 0,
     }
     return Settings(**(values | changes))
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import httpx2
 
 from tests.support.app import RunningApp
+from tests.support.guarantee import give_guarantee
 from vaultcrm.db.queries import access
 from vaultcrm.domain.ids import new_id
 from vaultcrm.domain.people import Role
@@ -179,7 +180,10 @@ async def _creator_id(caller: SignedIn, handle: str) -> str:
     body = {"handle": handle, "displayName": handle.title()}
     response = await caller.post("/api/creators", body)
     if response.status_code == 201:
-        return str(response.json()["id"])
+        made = str(response.json()["id"])
+        # Whoever tests what leaves by itself tests other rules than that there is a guarantee.
+        await give_guarantee(caller.app, made)
+        return made
     creators = (await caller.found("/api/creators", limit=200))["items"]
     return next(str(one["id"]) for one in creators if one["handle"] == handle)
 
@@ -211,3 +215,8 @@ async def counters(app: RunningApp) -> Mapping[tuple[str, str], int]:
     """What is used of each limit, by kind and subject."""
     found = await rows(app, "SELECT kind, subject, used FROM limit_counters")
     return {(row["kind"], row["subject"]): row["used"] for row in found if row["used"]}
+
+
+def own_details(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An audit entry's details without the name of the request that it came from."""
+    return {name: value for name, value in entry["details"].items() if name != "request_id"}

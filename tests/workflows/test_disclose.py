@@ -23,6 +23,7 @@ from tests.support.world import (
     Talk,
     candidate,
     conversation,
+    own_details,
     rows,
     set_flag,
     sign_in,
@@ -279,7 +280,7 @@ async def test_where_a_person_decides_what_leaves_a_person_answers_a_fan_who_ask
     [now] = await rows(claude, "SELECT disclosure_asked_at FROM conversations")
     assert now["disclosure_asked_at"] is not None
     [entry] = await rows(claude, "SELECT * FROM audit_log WHERE action = 'disclosure.asked'")
-    assert entry["details"] == {"answered_at_once": False}
+    assert own_details(entry) == {"answered_at_once": False}
 
 
 @pytest.mark.parametrize("state", ["never told", "told long ago", "asked"])

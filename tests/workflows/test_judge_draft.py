@@ -261,6 +261,20 @@ async def test_switched_off_the_judge_is_never_asked(
         assert llm.judged == []
 
 
+async def test_the_judge_is_switched_off_for_one_creator_at_run_time(
+    claude: RunningApp, llm: LlmStub
+) -> None:
+    admin = await sign_in(claude, Role.ADMIN)
+    mia = await conversation(admin, creator="mia", value_minor=WHALE_MINOR)
+    zoe = await conversation(admin, creator="zoe", fan="two", value_minor=WHALE_MINOR)
+    await set_flag(admin, "AI_JUDGE", False, mia.creator_id)
+
+    await drafted(admin, llm, mia, OFFER, "ppv_offer")
+    assert llm.judged == []
+    await drafted(admin, llm, zoe, OFFER, "ppv_offer")
+    assert len(llm.judged) == 1
+
+
 async def test_what_people_have_approved_leaves_without_a_model_to_judge_it(
     app: RunningApp,
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 from stubs.llm import LlmStub, Reply
 from tests.support.app import RunningApp
 from tests.support.drafts import as_caller
+from tests.support.guarantee import give_guarantee
 from tests.support.world import (
     WARM,
     SignedIn,
@@ -145,6 +146,7 @@ async def by_import(caller: SignedIn, fan: str, text: str) -> Talk:
     await caller.made(
         f"/api/fans/{row['fan_id']}/disclosure", {"creatorId": str(row["creator_id"])}
     )
+    await give_guarantee(caller.app, row["creator_id"])
     return Talk(str(row["creator_id"]), "mia", str(row["fan_id"]), str(row["id"]))
 
 

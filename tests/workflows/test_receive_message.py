@@ -14,10 +14,12 @@ from tests.adapters.channels.platform import serve_platform
 from tests.support.app import RunningApp, running_app
 from tests.support.fixtures import settings, with_claude
 from tests.support.gate import Gate
+from tests.support.guarantee import give_guarantee
 from tests.support.webhooks import SECRET, message_event, purchase_event, signed
 from tests.support.worker import run_jobs, time_has_come
-from tests.support.world import WARM, SignedIn, jobs, rows, set_flag, sign_in
+from tests.support.world import WARM, SignedIn, jobs, own_details, rows, set_flag, sign_in
 from vaultcrm.domain.people import Role
+from vaultcrm.workflows.attribute_outcomes import attribute_outcomes
 from vaultcrm.workflows.receive_message import accept_webhook, process_webhook
 
 pytestmark = pytest.mark.anyio
@@ -180,7 +182,7 @@ async def test_a_sign_of_distress_is_kept_and_traced_once(mia: Mia) -> None:
     traces = await rows(
         mia.app, "SELECT * FROM audit_log WHERE action = 'conversation.care_changed'"
     )
-    assert [trace["details"] for trace in traces] == [{"care": "distress"}]
+    assert [own_details(trace) for trace in traces] == [{"care": "distress"}]
 
 
 async def test_a_purchase_raises_the_fans_value_and_tier_once(mia: Mia) -> None:
@@ -223,6 +225,7 @@ async def test_a_purchase_is_told_to_the_draft_that_caused_it(mia: Mia) -> None:
     await run_jobs(mia.app)
     [message] = await rows(mia.app, "SELECT * FROM messages WHERE author = 'ai_approved'")
     await mia.works_through(purchase_event(message["external_id"], 2_500))
+    await attribute_outcomes(mia.app.parts)
     [feedback] = await rows(mia.app, "SELECT * FROM ai_message_feedback")
     assert feedback["performance_data"] == {
         "purchased": True, "revenue": 2_500, "currency": "USD",
@@ -239,6 +242,7 @@ async def test_from_a_fans_words_to_the_platform_without_a_person_where_that_is_
             admin = await sign_in(app, Role.ADMIN)
             made = await admin.made("/api/creators", {"handle": "mia", "displayName": "Mia"})
             mia = Mia(app, admin, UUID(made["id"]))
+            await give_guarantee(app, made["id"])
             await set_flag(admin, "AI_ROLLOUT_STAGE", 3)
             await mia.hears(message_event("Hello there"))
             await run_jobs(app)

@@ -279,6 +279,44 @@ async def test_a_mail_that_was_not_taken_is_sent_again_and_none_is_sent_twice(
     assert [mail["To"] for mail in mailbox.mails] == ["ada@example.com", "mary@example.com"]
 
 
+async def test_whoever_was_told_of_an_alert_is_told_once_when_it_is_over(
+    app: RunningApp, admin: SignedIn, talk: Talk, mailbox: Mailbox
+) -> None:
+    await too_dear(app, admin, talk)
+    await run_jobs(app)
+    await sign_in(app, Role.MANAGER, name="Mary")
+    tomorrow = timedelta(days=1)
+    await looked(app, tomorrow)
+    await looked(app, tomorrow + CALM + MINUTE)
+
+    for _ in range(2):
+        await run_jobs(app)
+
+    first, second = mailbox.to("ada@example.com")
+    assert first["Subject"] == "VaultCRM alert (critical): daily cost"
+    assert second["Subject"] == "VaultCRM alert is over: daily cost"
+    assert "$200.00 today" in str(second.get_payload())
+    # Mary came when it was open, and hears of it and of its end in one.
+    [only] = mailbox.to("mary@example.com")
+    assert "It is over by now." in str(only.get_payload())
+
+
+async def test_an_alert_that_a_person_ends_is_told_to_be_over_too(
+    app: RunningApp, admin: SignedIn, talk: Talk, mailbox: Mailbox
+) -> None:
+    await admin.made(talk.messages, talk.says("I want to end my life, I can not go on"))
+    await run_jobs(app)
+    care = f"/api/conversations/{talk.conversation_id}/care"
+    await admin.made(care, {"creatorId": talk.creator_id, "care": None, "reason": "we talked"})
+    await run_jobs(app)
+
+    subjects = [mail["Subject"] for mail in mailbox.to("ada@example.com")]
+    assert subjects == [
+        "VaultCRM alert (critical): fan needs care",
+        "VaultCRM alert is over: fan needs care",
+    ]
+
+
 async def test_an_alert_about_a_creator_is_mailed_to_those_who_may_see_it(
     app: RunningApp, admin: SignedIn, talk: Talk, mailbox: Mailbox
 ) -> None:

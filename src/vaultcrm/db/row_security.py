@@ -42,6 +42,8 @@ _KNOWN = f"""
 INSTALLATION_ROWS = {
     "audit_log": _ANYBODY_ADDS,
     "event_deliveries": f"FOR ALL USING ({_KNOWN}) WITH CHECK ({_KNOWN})",
+    # How well scores are kept over all creators together, which names none of them.
+    "confidence_models": f"FOR SELECT USING ({_KNOWN})",
 }
 """Tables whose rows of the installation itself, of the nil id, need a policy of their own."""
 

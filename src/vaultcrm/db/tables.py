@@ -15,6 +15,7 @@ TENANT_TABLES = frozenset(
         "ai_message_generations",
         "ai_message_feedback",
         "ai_ab_tests",
+        "ai_ab_fans",
         "outbox",
         "usage",
         "audit_log",
@@ -36,8 +37,22 @@ TENANT_TABLES = frozenset(
         "rollup_waits",
         "rollup_states",
         "rollup_marks",
+        "message_outcomes",
+        "message_payments",
+        "outcome_marks",
+        "outcome_states",
+        "chatter_work",
+        "conversation_engagement",
+        "rollup_outcomes",
+        "rollup_work",
+        "rollup_engagement",
         "judgements",
+        "confidence_models",
         "erasures",
+        "learning_weeks",
+        "personality_proposals",
+        "learned_examples",
+        "message_complaints",
     }
 )
 """`creator_id` is the first column of the primary key, of each UNIQUE and of each foreign key."""
@@ -55,6 +70,8 @@ REFERENCE_TABLES = frozenset(
         "flag_overrides",
         "alerts",
         "event_endpoints",
+        "rollout_stages",
+        "budgets",
     }
 )
 """Small, read on every request, written rarely; no foreign keys to tenant tables, no triggers."""
@@ -62,6 +79,7 @@ REFERENCE_TABLES = frozenset(
 LOCAL_TABLES = frozenset(
     {
         "limit_counters",
+        "open_reservations",
         "idempotency_keys",
         "sessions",
         "people_seen",
@@ -73,6 +91,8 @@ LOCAL_TABLES = frozenset(
         "processes",
         "alert_mails",
         "prunings",
+        "database_sizes",
+        "work_states",
         "alembic_version",
     }
 )

@@ -27,6 +27,9 @@ class AlertKind(StrEnum):
     REQUEST_LATENCY = "request_latency"
     DAILY_COST = "daily_cost"
     FILTER_RATE = "filter_rate"
+    CONFIDENCE_DRIFTS = "confidence_drifts"
+    GUARANTEE_BROKEN = "guarantee_broken"
+    AB_TEST = "ab_test"
     DATABASE_ERRORS = "database_errors"
 
 

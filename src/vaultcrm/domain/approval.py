@@ -23,7 +23,11 @@ class ApprovalReason(StrEnum):
     NOT_SIMPLE = "not_simple"
     DISCLOSURE_MISSING = "disclosure_missing"
     LOW_CONFIDENCE = "low_confidence"
+    NO_GUARANTEE = "no_guarantee"
     TIER_NOT_AUTOMATIC = "tier_not_automatic"
+    AUDIT_SAMPLE = "audit_sample"
+    AI_STOPPED = "ai_stopped"
+    TAKEN_BACK = "taken_back"
 
 
 class Decision(StrEnum):

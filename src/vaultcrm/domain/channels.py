@@ -52,6 +52,8 @@ class EventKind(StrEnum):
     MESSAGE = "message"
     CREATOR_MESSAGE = "creator_message"
     PURCHASE = "purchase"
+    REFUND = "refund"
+    CHARGEBACK = "chargeback"
     TIP = "tip"
     FOLLOW = "follow"
     SUBSCRIPTION = "subscription"
@@ -61,8 +63,8 @@ class EventKind(StrEnum):
 class InboundEvent:
     """One thing that happened on a platform, in our words. `event_id` makes it count once.
 
-    `message_ref` is the platform's id of the message that came or was bought; `amount` is what a
-    purchase, tip or subscription cost.
+    `message_ref` is the platform's id of the message that came, was bought or was refunded;
+    `amount` is what a purchase, tip or subscription cost, or what a refund or chargeback took back.
     """
 
     event_id: str

@@ -44,7 +44,8 @@ class DraftRequest:
 
     `user_hash` is an opaque hash for the provider's abuse checks, never a name or an id.
     `fan_message`, `repertoire`, `options` and `stopped` (texts that were stopped and are not to be
-    suggested again) serve the retrieval drafter, which reads no prompt.
+    suggested again) serve the retrieval drafter, which reads no prompt. `model` asks for another
+    model than the drafter's own; the retrieval drafter has none.
     """
 
     prompt: Prompt
@@ -57,6 +58,7 @@ class DraftRequest:
     repertoire: tuple[Phrase, ...] = ()
     options: DraftOptions = NO_OPTIONS
     stopped: tuple[str, ...] = ()
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

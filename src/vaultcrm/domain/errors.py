@@ -29,6 +29,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from vaultcrm.domain.conversation import Message
+from vaultcrm.domain.limits import Quota
 
 
 class VaultError(Exception):
@@ -117,13 +118,18 @@ class ThreadMovedOn(Conflict):
 
 
 class LimitExceeded(VaultError):
-    """A limit is reached. `retry_after` is in seconds."""
+    """A limit is reached. `retry_after` is in seconds; `quotas` is what is left of each limit that
+    applies, where that is known.
+    """
 
     slug = "limit-exceeded"
 
-    def __init__(self, limit: str, message: str, retry_after: int) -> None:
+    def __init__(
+        self, limit: str, message: str, retry_after: int, quotas: tuple[Quota, ...] = ()
+    ) -> None:
         self.limit = limit
         self.retry_after = retry_after
+        self.quotas = quotas
         super().__init__(message)
 
 

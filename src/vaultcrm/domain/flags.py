@@ -28,6 +28,11 @@ class Flags:
     offers_per_fan_per_day: int = 3
     spend_per_fan_per_week: int = 500
     cooling_off_hours: int = 24
+    judge: bool = True
+    learning_applies: bool = False
+    auto_send_guarantee: bool = True
+    auto_send_risk: float = 0.02
+    auto_send_sample: float = 0.05
 
     def ai_is_on_for(self, creator_handle: str) -> bool:
         """In stage 1, AI is on for the one chosen creator and nobody else."""

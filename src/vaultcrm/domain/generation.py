@@ -6,7 +6,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from vaultcrm.domain.approval import ApprovalReason
+from vaultcrm.domain.confidence import Scored
 from vaultcrm.domain.draft_options import NO_OPTIONS, DraftOptions
+from vaultcrm.domain.experiments import Assignment
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.safety import SafetyReport
 
@@ -128,8 +130,12 @@ class GenerationRecord:
     template_id: UUID | None = None
     """The template that the draft was made from, if from any."""
     attempts: tuple[Attempt, ...] = ()
+    scored: Scored | None = None
+    """What its confidence was computed from; known of a draft that is being saved."""
     leaves_at: datetime | None = None
     """Until then an approved message can be taken back; None where nothing is to leave."""
+    assignments: tuple[Assignment, ...] = ()
+    """The variants of A/B tests that it was made with; written once, and not read back."""
 
     @property
     def requires_approval(self) -> bool:

@@ -1,5 +1,8 @@
 """Ids are UUIDv7: made by the application, sortable by time, safe to shard by."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from uuid import UUID
 
@@ -9,9 +12,24 @@ NIL = UUID(int=0)
 """Stands for "the whole installation" where a row that is not one creator's needs a creator_id."""
 
 
+_makes: ContextVar[Callable[[], UUID]] = ContextVar("makes_ids", default=uuid7)
+
+
 def new_id() -> UUID:
     """A new UUIDv7."""
-    return uuid7()
+    return _makes.get()()
+
+
+@contextmanager
+def ids_made_by(make: Callable[[], UUID]) -> Iterator[None]:
+    """Within the block, and in tasks begun in it, new ids come from `make`: for simulations, whose
+    time is not ours and whose outcome is to be the same twice.
+    """
+    token = _makes.set(make)
+    try:
+        yield
+    finally:
+        _makes.reset(token)
 
 
 def least_id_at(moment: datetime) -> UUID:

@@ -7,6 +7,7 @@ from uuid import UUID
 from vaultcrm.domain.content_rules import NO_RULES, OwnRules
 from vaultcrm.domain.conversation import Conversation, Message
 from vaultcrm.domain.drafting import Phrase
+from vaultcrm.domain.experiments import RunningTest
 from vaultcrm.domain.people import Creator, Fan
 from vaultcrm.domain.personality import Personality
 
@@ -42,6 +43,12 @@ class Situation:
     repertoire: tuple[Phrase, ...] = ()
     account_automates: bool | None = None
     own_rules: OwnRules = NO_RULES
+    examples: tuple[str, ...] = ()
+    """Messages of the creator's that fans liked to answer, for the prompt."""
+    under_test: tuple[RunningTest, ...] = ()
+    """The creator's running A/B tests."""
+    confidence_revision: UUID | None = None
+    """What scores this creator's drafts has changed when this has."""
 
     @property
     def last_message_id(self) -> UUID | None:

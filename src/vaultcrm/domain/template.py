@@ -14,8 +14,10 @@ from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
+from vaultcrm.domain.estimates import Estimate, mean_of, share_of
 from vaultcrm.domain.generation import GenerationType
 from vaultcrm.domain.money import Money
+from vaultcrm.domain.people import Tier
 
 LONGEST_NAME = 200
 LONGEST_TEXT = 10_000
@@ -208,50 +210,118 @@ def _days(since: datetime | None, now: datetime) -> str:
 # ---- what is stored
 
 
-ANSWERED_WITHIN = timedelta(hours=24)
-"""A fan's message so soon after a message of ours counts as an answer to it."""
+@dataclass(frozen=True, slots=True)
+class TierOutcomes:
+    """What came of a template's messages to fans of one tier, in one currency.
+
+    `currency` is None for messages that brought nothing. `squares` is the sum of the squares of
+    their revenues.
+    """
+
+    tier: Tier
+    currency: str | None
+    sent: int
+    replied: int
+    offers: int
+    bought: int
+    revenue_minor: int = 0
+    squares: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateOutcomes:
     """What came of the messages of the last 30 days that a template was used for.
 
-    `sent` is how many of them were delivered and either have an outcome or had a day to be
-    answered: while it is 0 there is nothing to tell.
+    Counted are those whose time to be answered is over: while `sent` is 0 there is nothing to tell.
+    Shares are of `LEAST_FOR_SHARE` messages or more, means of `LEAST_FOR_MEAN`, else None.
     """
 
-    sent: int = 0
-    replied: int = 0
-    bought: int = 0
-    revenue: tuple[Money, ...] = ()
+    parts: tuple[TierOutcomes, ...] = ()
 
     @property
-    def reply_rate(self) -> float | None:
-        """Share of those sent that the fan answered; None while none was sent."""
-        return self.replied / self.sent if self.sent else None
+    def sent(self) -> int:
+        return sum(part.sent for part in self.parts)
 
     @property
-    def conversion(self) -> float | None:
-        """Share of those sent that were bought; None while none was sent."""
-        return self.bought / self.sent if self.sent else None
+    def replied(self) -> int:
+        return sum(part.replied for part in self.parts)
+
+    @property
+    def offers(self) -> int:
+        """How many of them had a price, or were bought."""
+        return sum(part.offers for part in self.parts)
+
+    @property
+    def bought(self) -> int:
+        return sum(part.bought for part in self.parts)
+
+    @property
+    def revenue(self) -> tuple[Money, ...]:
+        """What they brought, less what was taken back, in each currency."""
+        sums: dict[str, int] = {}
+        for part in self.parts:
+            if part.currency is not None and part.revenue_minor:
+                sums[part.currency] = sums.get(part.currency, 0) + part.revenue_minor
+        return tuple(Money(minor, currency) for currency, minor in sorted(sums.items()))
+
+    @property
+    def reply_rate(self) -> Estimate | None:
+        """Share of those sent that the fan answered."""
+        return share_of(self.replied, self.sent)
+
+    @property
+    def conversion(self) -> Estimate | None:
+        """Share of those with a price that were bought."""
+        return share_of(self.bought, self.offers)
+
+    @property
+    def revenue_per_message(self) -> Mapping[str, Estimate]:
+        """Mean revenue of those sent, in minor units of each currency in which there is any."""
+        found = {}
+        for money in self.revenue:
+            squares = sum(part.squares for part in self.parts if part.currency == money.currency)
+            mean = mean_of(self.sent, money.minor, squares, least=0)
+            if mean is not None:
+                found[money.currency] = mean
+        return found
+
+    @property
+    def by_tier(self) -> Mapping[Tier, "TemplateOutcomes"]:
+        """The same of the fans of each tier that there are, the highest tier first."""
+        return {
+            tier: TemplateOutcomes(found)
+            for tier in Tier
+            if (found := tuple(part for part in self.parts if part.tier is tier))
+        }
 
     def __add__(self, other: "TemplateOutcomes") -> "TemplateOutcomes":
-        return TemplateOutcomes(
-            self.sent + other.sent,
-            self.replied + other.replied,
-            self.bought + other.bought,
-            (*self.revenue, *other.revenue),
-        )
+        return TemplateOutcomes((*self.parts, *other.parts))
 
     def as_json(self) -> dict[str, Any]:
-        """`{"sent": 40, "replied": 22, "bought": 3, "revenueMinor": {"USD": 7500}}`."""
-        revenue = {money.currency: money.minor for money in self.revenue}
+        """`{"sent": 40, "replied": 22, "bought": 3, "revenueMinor": {"USD": 7500}, …}`."""
+        return self._told() | {
+            "byTier": {tier.value: found._told() for tier, found in self.by_tier.items()}
+        }
+
+    def _told(self) -> dict[str, Any]:
         return {
             "sent": self.sent,
             "replied": self.replied,
+            "offers": self.offers,
             "bought": self.bought,
-            "revenueMinor": revenue,
+            "revenueMinor": {money.currency: money.minor for money in self.revenue},
+            "replyRate": _interval(self.reply_rate),
+            "conversion": _interval(self.conversion),
+            "revenuePerMessageMinor": {
+                currency: _interval(mean) for currency, mean in self.revenue_per_message.items()
+            },
         }
+
+
+def _interval(estimate: Estimate | None) -> dict[str, float] | None:
+    if estimate is None:
+        return None
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
 
 
 NO_OUTCOMES = TemplateOutcomes()

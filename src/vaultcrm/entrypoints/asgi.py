@@ -13,6 +13,8 @@ from vaultcrm.entrypoints.api import (
     ai_routes,
     alert_routes,
     audit_routes,
+    budget_routes,
+    calibration_routes,
     care_routes,
     channel_routes,
     content_rule_routes,
@@ -25,10 +27,13 @@ from vaultcrm.entrypoints.api import (
     document,
     event_routes,
     import_routes,
+    learning_routes,
     metric_routes,
     monitoring_routes,
+    outcome_routes,
     problems,
     queue_routes,
+    rollout_routes,
 )
 from vaultcrm.entrypoints.api.body_limit import BodyLimit
 from vaultcrm.entrypoints.api.stopping import AnswerWhenStopped
@@ -51,20 +56,25 @@ _ROUTES = (
     queue_routes,
     ab_test_routes,
     metric_routes,
+    learning_routes,
+    outcome_routes,
     directory_routes,
     import_routes,
     conversation_routes,
     delivery_routes,
     channel_routes,
     content_rule_routes,
+    calibration_routes,
     care_routes,
     disclosure_routes,
     control_routes,
+    budget_routes,
     audit_routes,
     alert_routes,
     event_routes,
     data_duty_routes,
     monitoring_routes,
+    rollout_routes,
 )
 
 

@@ -79,6 +79,7 @@ API: Mapping[str, Door] = {
         GET /api/conversations
         GET /api/conversations/{conversation_id}
         GET /api/conversations/{conversation_id}/messages
+        GET /api/messages/{message_id}/outcome
         GET /api/templates
         GET /api/deliveries
         GET /api/channels
@@ -102,6 +103,7 @@ API: Mapping[str, Door] = {
         """
         GET /api/content-rules
         GET /api/care/fans
+        GET /api/ai/learning/proposals
         """,
         MANAGING,
         TokenScope.READ,
@@ -115,6 +117,7 @@ API: Mapping[str, Door] = {
         POST /api/conversations/{conversation_id}/care
         POST /api/conversations/{conversation_id}/messages
         POST /api/ai/feedback
+        POST /api/ai/generations/{generation_id}/complaint
         """,
         EVERYBODY,
         TokenScope.WRITE,
@@ -146,7 +149,12 @@ API: Mapping[str, Door] = {
     **_doors(
         """
         GET /api/ai/metrics
+        GET /api/ai/calibration
+        GET /api/ai/metrics/effect
+        GET /api/ai/rollout
+        GET /api/ai/costs
         GET /api/ai/ab-tests
+        GET /api/ai/ab-tests/{test_id}
         """,
         MANAGING,
         TokenScope.METRICS,
@@ -168,6 +176,9 @@ API: Mapping[str, Door] = {
     **_doors(
         """
         POST /api/ai/personality
+        POST /api/ai/learning/proposals/{proposal_id}/apply
+        POST /api/ai/learning/proposals/{proposal_id}/dismiss
+        POST /api/ai/learning/proposals/{proposal_id}/roll-back
         POST /api/ai/ab-tests
         POST /api/ai/ab-tests/{test_id}/status
         POST /api/templates
@@ -192,6 +203,8 @@ API: Mapping[str, Door] = {
         MANAGING,
         TokenScope.MANAGE,
     ),
+    **_doors("GET /api/budgets", MANAGING, TokenScope.METRICS, names=False),
+    **_doors("POST /api/budgets", OVERSEEING, TokenScope.MANAGE),
     **_doors("POST /api/alerts/{alert_id}/acknowledge", OVERSEEING, TokenScope.MANAGE),
     **_doors(
         """
@@ -272,17 +285,29 @@ CONSOLE: Mapping[str, Door] = {
         POST /conversations/{conversation_id}/notes
         POST /conversations/{conversation_id}/drafts
         POST /conversations/{conversation_id}/drafts/{generation_id}
+        POST /conversations/{conversation_id}/complaints/{generation_id}
         """,
         PEOPLE,
     ),
     **_doors(
         """
         GET /dashboard
+        GET /calibration
+        GET /learning
+        POST /learning/{proposal_id}/apply
+        POST /learning/{proposal_id}/dismiss
+        POST /learning/{proposal_id}/roll-back
+        POST /budgets
         GET /audit
         GET /audit/export
         GET /care
         POST /care/fans/{fan_id}
         POST /care/guidance
+        GET /experiments
+        GET /experiments/new
+        POST /experiments
+        GET /experiments/{test_id}
+        POST /experiments/{test_id}/status
         GET /content-rules
         GET /content-rules/form
         POST /content-rules/try
@@ -302,9 +327,12 @@ CONSOLE: Mapping[str, Door] = {
         """,
         OVERSEEING,
     ),
+    **_doors("POST /rollout/creators/{creator_id}", ADMINS),
     **_doors(
         """
         GET /alerts
+        GET /costs
+        GET /rollout
         GET /channels
         GET /channels/new
         GET /templates/new
@@ -352,7 +380,6 @@ CONSOLE: Mapping[str, Door] = {
     **_doors("POST /data/fans/{creator_id}/{fan_id}/erase", ADMINS),
     **_doors(
         """
-        POST /flags/ai
         GET /team
         GET /team/new
         POST /team
@@ -371,6 +398,9 @@ CONSOLE: Mapping[str, Door] = {
     ),
     **_doors(
         """
+        POST /flags/ai
+        POST /calibration
+        POST /rollout/all
         GET /team/programs
         POST /team/programs
         POST /team/programs/{token_id}/revoke

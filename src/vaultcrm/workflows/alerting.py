@@ -59,6 +59,24 @@ async def raise_alert(
             )
 
 
+async def clear_alert(
+    parts: Parts,
+    connection: Connection,
+    kind: AlertKind,
+    now: datetime,
+    *,
+    subject: str | None = INSTALLATION,
+) -> None:
+    """Close an alert, with None for the subject all of a kind, in the transaction of what ends it;
+    those who were told of it by e-mail are told that it is over.
+    """
+    for alert_id in await alerts.clear_alert(connection, kind, now, subject=subject):
+        if parts.mailer is not None:
+            await parts.jobs.defer(
+                connection, MAIL_ALERT, queue=EVENTS_QUEUE, alert_id=str(alert_id)
+            )
+
+
 async def alert_to_unknown_model(
     parts: Parts, connection: Connection, model: str, now: datetime
 ) -> None:
@@ -84,8 +102,9 @@ async def clear_unknown_models(parts: Parts) -> None:
     settings = parts.settings
     used = () if settings.drafter == "retrieval" else (settings.ai_model, settings.ai_model_checker)
     if all(parts.price(model).known for model in used):
-        async with parts.pool.connection() as connection:
-            await alerts.clear_alert(connection, AlertKind.UNKNOWN_MODEL, parts.now())
+        async with parts.transaction() as connection:
+            now = parts.now()
+            await clear_alert(parts, connection, AlertKind.UNKNOWN_MODEL, now, subject=None)
 
 
 async def acknowledge_alert(

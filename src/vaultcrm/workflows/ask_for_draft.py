@@ -3,8 +3,9 @@
 import asyncio
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 
-from vaultcrm.controls.limits import PROMPT_TOKEN_BUDGET, throttle_seconds
+from vaultcrm.controls.limits import PROMPT_TOKEN_BUDGET, nearest_throttle
 from vaultcrm.domain.draft_options import (
     LONGEST_BEGINNING,
     LONGEST_HINT,
@@ -12,13 +13,18 @@ from vaultcrm.domain.draft_options import (
     DraftOptions,
 )
 from vaultcrm.domain.drafting import Draft, DraftDelta, Drafter, DraftRequest, Prompt
-from vaultcrm.domain.errors import DrafterUnavailable, FieldProblem, InvalidInput
+from vaultcrm.domain.errors import (
+    DrafterMisconfigured,
+    DrafterUnavailable,
+    FieldProblem,
+    InvalidInput,
+)
 from vaultcrm.domain.generation import GenerationType
 from vaultcrm.domain.personality import Personality
 from vaultcrm.domain.safety import Scope, Verdict
 from vaultcrm.domain.situation import Situation
 from vaultcrm.pipeline.context import engagement_score, last_fan_text
-from vaultcrm.pipeline.prompting import build_prompt
+from vaultcrm.pipeline.prompting import PROMPT_VERSION, build_prompt
 from vaultcrm.workflows.drafted import CANDIDATES
 from vaultcrm.workflows.open_call import OpenCall
 from vaultcrm.workflows.parts import Parts
@@ -68,6 +74,7 @@ def prompt_for(
     voice: Personality,
     generation_type: GenerationType,
     options: DraftOptions = NO_OPTIONS,
+    version: str = PROMPT_VERSION,
 ) -> Prompt:
     now = parts.now()
     return build_prompt(
@@ -79,6 +86,7 @@ def prompt_for(
         token_budget=PROMPT_TOKEN_BUDGET,
         now=now,
         options=options,
+        version=version,
     )
 
 
@@ -90,12 +98,13 @@ async def ask_for_draft(
     watcher: Watcher | None,
     options: DraftOptions = NO_OPTIONS,
     stopped: tuple[str, ...] = (),
+    model: str = "",
 ) -> Draft:
-    """One call to the model, later when the day's tokens run low."""
+    """One call to the model, later near a limit.
+
+    Raises a DrafterError, or AiDisabled when AI is switched off while the model writes.
+    """
     situation = call.situation
-    wait = throttle_seconds(call.tokens_used_today, call.flags.max_tokens_per_day)
-    if wait:
-        await asyncio.sleep(wait)
     wanted = DraftRequest(
         prompt=prompt,
         generation_type=generation_type,
@@ -107,10 +116,25 @@ async def ask_for_draft(
         repertoire=situation.repertoire,
         options=options,
         stopped=stopped,
+        model=model,
     )
+    wait = nearest_throttle(call.limits)
+    with parts.running_calls.stoppable(situation.creator, parts.pool, parts.settings):
+        if wait:
+            await asyncio.sleep(wait)
+        try:
+            return await _asked(parts.drafter, wanted, watcher)
+        except DrafterMisconfigured:
+            if not model:
+                raise
+            # A test's model that does not work keeps nobody from being answered.
+            return await _asked(parts.drafter, replace(wanted, model=""), watcher)
+
+
+async def _asked(drafter: Drafter, wanted: DraftRequest, watcher: Watcher | None) -> Draft:
     if watcher is None:
-        return await parts.drafter.draft(wanted)
-    return await _watched(parts.drafter, wanted, watcher)
+        return await drafter.draft(wanted)
+    return await _watched(drafter, wanted, watcher)
 
 
 async def _watched(drafter: Drafter, wanted: DraftRequest, watcher: Watcher) -> Draft:

@@ -6,6 +6,7 @@ from uuid import UUID
 from vaultcrm.domain.approval import Decision, PolicyDecision
 from vaultcrm.domain.conversation import Care
 from vaultcrm.domain.disclosure import disclosure_due
+from vaultcrm.domain.draft_options import NO_OPTIONS, DraftOptions
 from vaultcrm.domain.drafting import Draft, DraftOutcome
 from vaultcrm.domain.generation import GenerationType, TokenUsage
 from vaultcrm.domain.money import Money
@@ -31,6 +32,7 @@ from vaultcrm.workflows.drafted import Chosen, Drafted
 from vaultcrm.workflows.judge_draft import judge_draft
 from vaultcrm.workflows.open_call import OpenCall
 from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.score_draft import guaranteed, scored
 
 CLEAN = SafetyReport(Verdict.ALLOW, 1.0)
 
@@ -50,6 +52,7 @@ class Matter:
     voice: Personality
     care: Care | None
     fan_was_read: bool = True
+    options: DraftOptions = NO_OPTIONS
 
 
 async def assess_draft(parts: Parts, call: OpenCall, matter: Matter, draft: Draft) -> Drafted:
@@ -64,6 +67,7 @@ async def assess_draft(parts: Parts, call: OpenCall, matter: Matter, draft: Draf
         checked,
         stopped_by=stopped_by(matter.care, call.offer_hold),
     )
+    chosen = scored(parts, call, matter.generation_type, chosen, checked, matter.options)
     decision = _decide(parts, call, matter, chosen, draft)
     if chosen.message is None:
         return Drafted(draft, chosen, decision)
@@ -77,6 +81,7 @@ async def assess_draft(parts: Parts, call: OpenCall, matter: Matter, draft: Draf
     if judged.answered and judged.safety is chosen.safety:
         return Drafted(draft, chosen, decision)
     chosen = _judged_as(chosen, judged.safety, checked, len(situation.messages))
+    chosen = scored(parts, call, matter.generation_type, chosen, checked, matter.options)
     decision = _decide(parts, call, matter, chosen, draft, judge_answered=judged.answered)
     return Drafted(draft, chosen, decision)
 
@@ -222,6 +227,7 @@ def _decide(
         disclosed=_is_told(parts, situation),
         fan_was_read=matter.fan_was_read,
         judge_answered=judge_answered,
+        guaranteed=guaranteed(call, chosen),
     )
     return decide(case, call.flags)
 

@@ -4,11 +4,11 @@ from datetime import datetime
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import alerts, care
+from vaultcrm.db.queries import care
 from vaultcrm.domain.alerts import AlertKind, Severity, conversation_subject
 from vaultcrm.domain.conversation import Care
 from vaultcrm.pipeline.approval import CARE_PRIORITY
-from vaultcrm.workflows.alerting import raise_alert
+from vaultcrm.workflows.alerting import clear_alert, raise_alert
 from vaultcrm.workflows.parts import Parts
 
 _SIGNS = {
@@ -51,11 +51,12 @@ async def care_begins(
 
 
 async def care_ends(
-    connection: Connection, creator_id: UUID, conversation_id: UUID, now: datetime
+    parts: Parts, connection: Connection, creator_id: UUID, conversation_id: UUID, now: datetime
 ) -> None:
     """Drafts that still wait take their place among the others, and the alert is over."""
     await care.lower_drafts(connection, creator_id, conversation_id, CARE_PRIORITY)
-    await alerts.clear_alert(
+    await clear_alert(
+        parts,
         connection,
         AlertKind.FAN_NEEDS_CARE,
         now,

@@ -1,11 +1,12 @@
 """Read a creator's voice and its versions, and save the next version of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from vaultcrm.controls.auth import require_creator, require_role
+from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import audit, creators, personalities
 from vaultcrm.db.queries.personalities import SavedVersion
 from vaultcrm.domain.audit import AuditAction, AuditEntry
@@ -85,10 +86,12 @@ async def change_personality(
     based_on: int | None = None,
     receipt: Receipt | None = None,
     encode: Callable[[Personality], str] | None = None,
+    with_it: Callable[[Connection, Personality], Awaitable[None]] | None = None,
 ) -> Personality:
     """Save the next version with some fields changed.
 
-    `based_on` is the version that was read before the change was made. Raises Forbidden for a
+    `based_on` is the version that was read before the change was made. `with_it` is done in the
+    same transaction, and undoes all of it by raising. Raises Forbidden for a
     chatter, NotFound, InvalidInput naming each field at fault, or Conflict when another version
     than that is in force, or somebody saved one at the same moment.
     """
@@ -98,7 +101,9 @@ async def change_personality(
         raise Conflict(SOMEBODY_WAS_FIRST)
     revised = revise(current, changes)
     details = {"fields": sorted(changes)}
-    return await _save(parts, caller, revised, details, receipt=receipt, encode=encode)
+    return await _save(
+        parts, caller, revised, details, receipt=receipt, encode=encode, with_it=with_it
+    )
 
 
 async def roll_back_personality(
@@ -126,6 +131,7 @@ async def _save(
     *,
     receipt: Receipt | None = None,
     encode: Callable[[Personality], str] | None = None,
+    with_it: Callable[[Connection, Personality], Awaitable[None]] | None = None,
 ) -> Personality:
     """The version and what the audit log keeps of it, together."""
     now = parts.now()
@@ -146,6 +152,8 @@ async def _save(
             )
             if receipt is not None and encode is not None:
                 await receipt.store(connection, encode(revised))
+            if with_it is not None:
+                await with_it(connection, revised)
     if not saved:
         raise Conflict(SOMEBODY_WAS_FIRST)
     return revised

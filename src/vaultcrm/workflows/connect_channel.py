@@ -7,12 +7,13 @@ from uuid import UUID
 
 from vaultcrm.controls.auth import require_creator, require_role
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import alerts, audit, channel_accounts, creators
+from vaultcrm.db.queries import audit, channel_accounts, creators
 from vaultcrm.domain.alerts import AlertKind, channel_subject
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.channels import ChannelAccount
 from vaultcrm.domain.errors import FieldProblem, InvalidInput, NotFound
 from vaultcrm.domain.people import Caller, Role
+from vaultcrm.workflows.alerting import clear_alert
 from vaultcrm.workflows.parts import Parts, Receipt
 
 
@@ -122,7 +123,8 @@ async def _account(connection: Connection, creator_id: UUID, channel: str) -> Ch
 
 
 async def _clear(parts: Parts, connection: Connection, creator_id: UUID, channel: str) -> None:
-    await alerts.clear_alert(
+    await clear_alert(
+        parts,
         connection,
         AlertKind.CHANNEL_PAUSED,
         parts.now(),

@@ -6,7 +6,8 @@ for any other the message becomes `uncertain` and a person is asked. It is never
 such a platform may have taken without an answer stays `sending` too, until it is asked again.
 
 A message with a disclosure before it (`after_id`) leaves only when the platform has taken that one;
-what has to be held back is held back before the fan is told anything.
+what has to be held back is held back before the fan is told anything. What was to leave by itself
+when that was stopped waits for a person (`call_back`).
 
 A message that must wait keeps its job, which keeps the lock of the conversation: what was decided
 later leaves later.
@@ -29,6 +30,7 @@ from vaultcrm.domain.outbox import OutboxItem, Recipient
 from vaultcrm.pipeline.delivery import Closing, Hold, closing_of, reason_not_to_send
 from vaultcrm.workflows.alerting import raise_alert
 from vaultcrm.workflows.announce import announce
+from vaultcrm.workflows.call_back import held_before_leaving
 from vaultcrm.workflows.disclose import note_told, take_back_before
 from vaultcrm.workflows.find_channel import find_channel
 from vaultcrm.workflows.parts import Parts
@@ -81,6 +83,8 @@ async def deliver_message(parts: Parts, creator_id: UUID, item_id: UUID) -> Deli
         return await _close(parts, item, recipient, closing, SendResult(SendStatus.UNCERTAIN))
     if recipient.paused:
         return _waits(parts, item, recipient)
+    if not interrupted and await held_before_leaving(parts, item):
+        return None
     began = parts.now()
     result = await channel.send(_outbound(item, recipient))
     if result.error_kind is SendErrorKind.AUTH:

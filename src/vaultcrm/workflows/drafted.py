@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from vaultcrm.domain.approval import PolicyDecision
+from vaultcrm.domain.confidence import Scored
 from vaultcrm.domain.drafting import Draft
 from vaultcrm.domain.generation import Attempt
 from vaultcrm.domain.money import Money
@@ -24,6 +25,12 @@ class Chosen:
     safety: SafetyReport
     alternatives: tuple[str, ...] = ()
     template_id: UUID | None = None
+    inputs: tuple[float, ...] | None = None
+    """What the confidence is computed from by a model; None where there is nothing to send."""
+    thousandths: int | None = None
+    """The model's probability that a person would send it unchanged; None without a model."""
+    scored_by: UUID | None = None
+    """The model that the confidence is of; None for the formula."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,7 @@ class Drafted:
     chosen: Chosen
     decision: PolicyDecision
     attempts: tuple[Attempt, ...] = ()
+    scored: Scored | None = None
 
     def noted(self, note: str) -> "Drafted":
         """The same with one more sentence for people."""

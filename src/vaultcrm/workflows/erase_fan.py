@@ -21,7 +21,7 @@ from uuid import UUID
 from vaultcrm.controls.auth import require_creator, require_role
 from vaultcrm.db.jobs import ERASE_FAN
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import access, alerts, audit, audit_seals, erasures, outbox
+from vaultcrm.db.queries import access, audit, audit_seals, erasures, outbox
 from vaultcrm.db.queries.erasures import FoundFan, RawEvent, Reference
 from vaultcrm.domain.alerts import AlertKind, conversation_subject, creator_subject
 from vaultcrm.domain.audit import AuditAction, AuditEntry
@@ -30,6 +30,7 @@ from vaultcrm.domain.erasure import LONGEST_REASON, Erasure, ErasureCounts
 from vaultcrm.domain.errors import FieldProblem, InvalidInput, NotFound, SecretUnreadable
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Caller, Role
+from vaultcrm.workflows.alerting import clear_alert
 from vaultcrm.workflows.find_channel import find_channel
 from vaultcrm.workflows.parts import Parts, Receipt
 from vaultcrm.workflows.receive_message import receive_event
@@ -116,7 +117,8 @@ async def erase_fan(
             now,
         )
         if not await outbox.any_uncertain(connection, creator_id):
-            await alerts.clear_alert(
+            await clear_alert(
+                parts,
                 connection,
                 AlertKind.MESSAGE_UNCERTAIN,
                 now,

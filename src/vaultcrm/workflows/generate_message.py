@@ -4,23 +4,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from vaultcrm.adapters.llm.catalog import cost_micro_usd
 from vaultcrm.domain.approval import Decision
 from vaultcrm.domain.draft_options import NO_OPTIONS, DraftOptions
 from vaultcrm.domain.drafting import Draft, Prompt
 from vaultcrm.domain.generation import GenerationRecord, GenerationStatus, GenerationType
 from vaultcrm.domain.ids import new_id
+from vaultcrm.domain.limits import Quota
 from vaultcrm.domain.people import Credential
 from vaultcrm.pipeline.approval import priority
 from vaultcrm.pipeline.personality import personality_or_default
-from vaultcrm.pipeline.prompting import PROMPT_VERSION
 from vaultcrm.workflows.ask_for_draft import Watcher, ask_for_draft, check_options, prompt_for
 from vaultcrm.workflows.assess_draft import NOT_ASKED_FOR, Matter, assess_draft, care_in
 from vaultcrm.workflows.drafted import Drafted
 from vaultcrm.workflows.open_call import OpenCall, open_call, spending
 from vaultcrm.workflows.parts import Parts, Receipt
 from vaultcrm.workflows.repair_draft import repair_draft
+from vaultcrm.workflows.reserve import cost_of
+from vaultcrm.workflows.reserve_more import reserve_dearer
 from vaultcrm.workflows.save_generation import save_generation
+from vaultcrm.workflows.score_draft import sampled
+from vaultcrm.workflows.under_test import DraftPlan, plan_draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,15 @@ async def generate_message(
     receipt: Receipt | None = None,
     encode: Callable[[GenerationRecord], str] | None = None,
     watcher: Watcher | None = None,
+    tell_quotas: Callable[[tuple[Quota, ...]], None] | None = None,
 ) -> GenerationRecord:
     """Draft a message, check it, decide what happens to it, and save all of that.
 
     Raises Unauthenticated, Forbidden, NotFound, AiDisabled, LimitExceeded or a DrafterError; in
     each case what was reserved is given back. A draft that the filter stops is no error: it comes
     back `rejected` with the findings. With a `receipt`, the answer as `encode` writes it is stored
-    in the same transaction. With a `watcher` the draft is asked for as a stream.
+    in the same transaction. With a `watcher` the draft is asked for as a stream. `tell_quotas`
+    is told what is left of each limit once the call was let in.
     """
     call = await open_call(
         parts,
@@ -66,34 +71,53 @@ async def generate_message(
         chatter_id=request.chatter_id,
         sells=request.generation_type.sells,
     )
+    if tell_quotas is not None:
+        tell_quotas(call.quotas)
     async with spending(parts, call) as spent:
         voice = personality_or_default(call.situation.personality, request.creator_id)
         care = care_in(parts, call.situation)
-        matter = Matter(new_id(), request.generation_type, voice, care, request.fan_was_read)
+        plan = await plan_draft(
+            parts, call.situation, request.generation_type, voice, request.options
+        )
+        matter = Matter(
+            new_id(),
+            request.generation_type,
+            plan.voice,
+            care,
+            request.fan_was_read,
+            request.options,
+        )
 
         async def assessed(draft: Draft) -> Drafted:
-            spent.tokens = (spent.tokens or 0) + draft.usage.total
+            spent.count(draft.usage.total, cost_of(parts, draft.model, draft.usage, parts.now()))
             return await assess_draft(parts, call, matter, draft)
 
         async def draft_by(prompt: Prompt, stopped: tuple[str, ...] = ()) -> Drafted:
-            wishes = request.options
+            kind, wishes = request.generation_type, plan.options
             return await assessed(
                 await ask_for_draft(
-                    parts, call, request.generation_type, prompt, watcher, wishes, stopped
+                    parts, plan.asking(call), kind, prompt, watcher, wishes, stopped, plan.model
                 )
             )
 
         if call.offer_hold is not None or (request.generation_type.sells and care is not None):
             drafted = await assessed(NOT_ASKED_FOR)
         else:
-            check_options(parts, call.situation, voice, request.options)
+            check_options(parts, call.situation, plan.voice, request.options)
+            await reserve_dearer(parts, call, spent, plan.model)
             prompt = prompt_for(
-                parts, call.situation, voice, request.generation_type, request.options
+                parts,
+                call.situation,
+                plan.voice,
+                request.generation_type,
+                plan.options,
+                plan.prompt_version,
             )
             first = await draft_by(prompt)
             drafted = await repair_draft(parts, call, spent, prompt, first, draft_by)
-        record = _describe(parts, call, matter, drafted, request.options)
-        held = replace(call, reservation=spent.held_by(call))
+            drafted = sampled(drafted, call, matter.generation_id)
+        record = _describe(parts, call, matter, drafted, request.options, plan)
+        held = replace(call, holdings=spent.held_by(call))
         return await save_generation(parts, held, record, receipt, encode)
 
 
@@ -110,6 +134,7 @@ def _describe(
     matter: Matter,
     drafted: Drafted,
     options: DraftOptions,
+    plan: DraftPlan,
 ) -> GenerationRecord:
     """The generation as it is saved."""
     situation = call.situation
@@ -141,13 +166,15 @@ def _describe(
             now=now,
         ),
         model=draft.model,
-        prompt_version=PROMPT_VERSION,
+        prompt_version=plan.prompt_version,
         personality_version=matter.voice.version,
         last_message_id=situation.last_message_id,
         usage=draft.usage,
-        cost_micro_usd=cost_micro_usd(parts.price(draft.model), draft.usage),
+        cost_micro_usd=cost_of(parts, draft.model, draft.usage, now),
         created_at=now,
         options=options,
-        template_id=chosen.template_id,
+        template_id=chosen.template_id or (plan.template_id if chosen.message else None),
         attempts=drafted.attempts,
+        assignments=() if draft is NOT_ASKED_FOR else plan.assignments,
+        scored=drafted.scored,
     )

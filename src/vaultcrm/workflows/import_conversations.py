@@ -17,7 +17,15 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, creators, generations, importing, spending, threads
+from vaultcrm.db.queries import (
+    audit,
+    creators,
+    generations,
+    importing,
+    outcomes,
+    spending,
+    threads,
+)
 from vaultcrm.db.queries.importing import Found, ImportedMessage
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.content_rules import OwnRules
@@ -329,6 +337,8 @@ async def _add_messages(
         if purchased_at:
             await spending.pay_for_messages(connection, creator_id, conversation_id)
     added = await added_sent.answer()
+    if added.messages or purchased_at:
+        await outcomes.mark(connection, creator_id, conversation_id)
     if added.messages:
         async with connection.pipeline():
             await importing.refresh_conversation(connection, creator_id, conversation_id)

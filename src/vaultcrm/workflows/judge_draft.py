@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from vaultcrm.adapters.llm.calling import JUDGE_MAX_TOKENS
-from vaultcrm.adapters.llm.catalog import cost_micro_usd
-from vaultcrm.controls.limits import token_reservation
 from vaultcrm.db.queries import judgements, limits, usage
 from vaultcrm.db.queries.judgements import JudgedText, KeptFinding, KeptJudgement
 from vaultcrm.domain.drafting import DraftOutcome
-from vaultcrm.domain.errors import DrafterError
+from vaultcrm.domain.errors import DrafterError, LimitExceeded
 from vaultcrm.domain.judging import Judgement, JudgeRequest
-from vaultcrm.domain.limits import Reservation
+from vaultcrm.domain.limits import Holding
 from vaultcrm.domain.safety import Category, Finding, SafetyReport, report_of
 from vaultcrm.pipeline.context import last_fan_text
 from vaultcrm.pipeline.prompting import estimated_tokens
@@ -39,6 +37,7 @@ from vaultcrm.pipeline.safety.personal_data import redact
 from vaultcrm.workflows.alerting import alert_to_unknown_model
 from vaultcrm.workflows.open_call import OpenCall
 from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.reserve import cost_of, reservation_for, reserve
 
 PURPOSE = "judge"
 
@@ -69,7 +68,7 @@ async def judge_draft(
     Costs nothing where there is no doubt and nothing at stake: no call, and no statement. Raises no
     DrafterError and no LimitExceeded.
     """
-    if not parts.settings.ai_judge or not needs_judging(case):
+    if not call.flags.judge or not needs_judging(case):
         return Judged(case.safety)
     seen = None
     if len(text) <= LONGEST_JUDGED:
@@ -109,36 +108,48 @@ async def _seen(
         JUDGE_PROMPT_VERSION,
         parts.judge.checker,
     )
-    reservation = token_reservation(_most_tokens(wanted), parts.now())
+    reservation = reservation_for(
+        parts, parts.judge.checker, _prompt_tokens(wanted), JUDGE_MAX_TOKENS, parts.now()
+    )
     async with parts.pool.connection() as connection:
         kept = await (await judgements.find(connection, creator_id, known)).answer()
         if kept is not None:
             return _remembered(kept, wanted.text)
-        let_in = await limits.reserve_tokens(connection, reservation, call.flags.max_tokens_per_day)
-    if not let_in:
-        return None
-    judgement = await _ask(parts, reservation, wanted)
+        try:
+            holding = await reserve(
+                parts,
+                connection,
+                reservation,
+                creator_id=creator_id,
+                user_id=call.chatter_id,
+                max_tokens_per_day=call.flags.max_tokens_per_day,
+            )
+        except LimitExceeded:
+            return None
+    judgement = await _ask(parts, call, holding, wanted)
     if judgement is None:
         return None
     seen = _read(judgement, wanted.text)
-    await _keep(parts, creator_id, generation_id, known, judgement, seen, reservation)
+    await _keep(parts, creator_id, generation_id, known, judgement, seen, holding)
     return seen
 
 
-def _most_tokens(wanted: JudgeRequest) -> int:
-    """What one call may use at most; an answer that has to be repaired may use as much again."""
-    prompt = wanted.prompt
-    return estimated_tokens(prompt.system) + estimated_tokens(prompt.turn) + JUDGE_MAX_TOKENS
+def _prompt_tokens(wanted: JudgeRequest) -> int:
+    """What one call may read at most; an answer that has to be repaired may use as much again."""
+    return estimated_tokens(wanted.prompt.system) + estimated_tokens(wanted.prompt.turn)
 
 
-async def _ask(parts: Parts, reservation: Reservation, wanted: JudgeRequest) -> Judgement | None:
+async def _ask(
+    parts: Parts, call: OpenCall, holding: Holding, wanted: JudgeRequest
+) -> Judgement | None:
     """The judge's answer within its time; None, and what was reserved given back, without one."""
     try:
-        async with asyncio.timeout(parts.settings.ai_judge_timeout_seconds):
-            return await parts.judge.judge(wanted)
+        with parts.running_calls.stoppable(call.situation.creator, parts.pool, parts.settings):
+            async with asyncio.timeout(parts.settings.ai_judge_timeout_seconds):
+                return await parts.judge.judge(wanted)
     except BaseException as error:
         async with parts.pool.connection() as connection:
-            await limits.settle(connection, reservation, 0)
+            await limits.give_back(connection, holding)
         if isinstance(error, DrafterError | TimeoutError):
             return None
         raise
@@ -165,12 +176,13 @@ async def _keep(
     known: JudgedText,
     judgement: Judgement,
     seen: _Seen | None,
-    reservation: Reservation,
+    holding: Holding,
 ) -> None:
     """What the call used, and the judgement if it is one, together."""
     now = parts.now()
+    cost = cost_of(parts, judgement.model, judgement.usage, now)
     async with parts.batch() as connection:
-        await limits.settle(connection, reservation, judgement.usage.total)
+        await limits.settle(connection, holding, judgement.usage.total, cost)
         await usage.insert(
             connection,
             creator_id=creator_id,
@@ -178,7 +190,7 @@ async def _keep(
             purpose=PURPOSE,
             model=judgement.model,
             used=judgement.usage,
-            cost_micro_usd=cost_micro_usd(parts.price(judgement.model), judgement.usage),
+            cost_micro_usd=cost,
             now=now,
         )
         await alert_to_unknown_model(parts, connection, judgement.model, now)

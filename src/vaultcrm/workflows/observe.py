@@ -19,8 +19,12 @@ from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import access, alerts, metrics, observations
 from vaultcrm.domain.metrics import Metrics, Period
 from vaultcrm.domain.rollups import floor_day
+from vaultcrm.workflows.attribute_outcomes import attribution_window
+from vaultcrm.workflows.effect_gauges import of_effect
 from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.read_effect import read_effect, usual_period
 from vaultcrm.workflows.read_metrics import read_metrics
+from vaultcrm.workflows.read_system import database_growth
 
 WEB = "web"
 WORKER = "worker"
@@ -114,6 +118,9 @@ async def read_exposition(parts: Parts) -> str:
     async with parts.pool.connection() as connection:
         creator_ids = await access.all_creator_ids(connection)
         today = await read_metrics(connection, creator_ids, Period(floor_day(now), now))
+        effect = await read_effect(
+            connection, creator_ids, usual_period(now), attribution_window(parts), now
+        )
         counted = {"creator_ids": creator_ids, "most": observations.MOST_COUNTED}
         async with connection.pipeline():
             processes_sent = await observations.processes(connection)
@@ -124,7 +131,7 @@ async def read_exposition(parts: Parts) -> str:
             jobs_sent = await observations.due_jobs(connection, now)
             size_sent = await observations.database_bytes(connection)
             alerts_sent = await alerts.count_open(connection)
-        processes = await processes_sent.answer()
+        processes, size = await processes_sent.answer(), await size_sent.answer()
         oldest, _ = await oldest_sent.answer()
         age = 0.0 if oldest is None else max((now - oldest).total_seconds(), 0.0)
         families = [
@@ -137,6 +144,7 @@ async def read_exposition(parts: Parts) -> str:
                 "kind",
             ),
             *_of_today(today),
+            *of_effect(effect),
             gauge(
                 "vaultcrm_queue_drafts",
                 f"Drafts that wait for a person, counted up to {observations.MOST_COUNTED:,}.",
@@ -168,7 +176,17 @@ async def read_exposition(parts: Parts) -> str:
             gauge(
                 "vaultcrm_database_bytes",
                 "Size of the database; its derivative is its growth.",
-                {(): await size_sent.answer()},
+                {(): size},
+            ),
+            gauge(
+                "vaultcrm_database_grown_bytes",
+                "Growth of the database within so many days, where that is known.",
+                {
+                    (str(days),): grown
+                    for days in (1, 7, 30)
+                    if (grown := await database_growth(parts, connection, size, days)) is not None
+                },
+                "days",
             ),
             gauge(
                 "vaultcrm_alerts_open",

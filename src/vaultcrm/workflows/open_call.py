@@ -4,47 +4,58 @@ All of it is one round trip to the database. Whatever refuses the call gives bac
 round trip has reserved.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from vaultcrm.controls.auth import acting_chatter, require_creator, require_scope
 from vaultcrm.controls.flags import Overrides, effective_flags
-from vaultcrm.controls.limits import require_reserved, reservation_for
+from vaultcrm.controls.limits import (
+    LONGEST_ANSWER_TOKENS,
+    PROMPT_TOKEN_BUDGET,
+    policies,
+    require_reserved,
+)
+from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import limits, opening, situations
 from vaultcrm.db.queries import spending as fan_spending
 from vaultcrm.db.queries.opening import Opening
 from vaultcrm.db.row_scope import see_as
+from vaultcrm.domain.confidence import Calibration
 from vaultcrm.domain.conversation import Mode
 from vaultcrm.domain.drafting import Phrase
 from vaultcrm.domain.errors import AiDisabled, NotFound, Unauthenticated
 from vaultcrm.domain.flags import Flags
-from vaultcrm.domain.limits import REQUESTS_PER_HOUR, TOKENS_PER_DAY, Reservation
-from vaultcrm.domain.people import SYSTEM_USER_ID, Credential, Role
+from vaultcrm.domain.limits import Holding, LimitState, Quota, Reservation
+from vaultcrm.domain.people import SYSTEM_USER_ID, Credential
 from vaultcrm.domain.situation import Situation
 from vaultcrm.domain.spending import OfferHold
 from vaultcrm.pipeline.approval.spending import hold_on_offers
 from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.reserve import reservation_for
 
 
 @dataclass(frozen=True, slots=True)
 class OpenCall:
     """A call that may go on: for whom, under which flags, with what reserved, about what.
 
-    `chatter_id` is None for automatic work; `counted_for` is whose hour the request is counted in.
+    `chatter_id` is None for automatic work.
     """
 
     chatter_id: UUID | None
-    counted_for: UUID
     flags: Flags
-    reservation: Reservation
-    tokens_used_today: int
+    holdings: tuple[Holding, ...]
+    """What it has reserved of limits and budgets; a second attempt reserves more."""
+    limits: tuple[LimitState, ...]
+    quotas: tuple[Quota, ...]
     situation: Situation
     heard: bool = False
     """Whether another system wants to be told when the draft waits."""
     offer_hold: OfferHold | None = None
     """Why the fan gets no offers now; looked up only for a call that is to make one."""
+    calibration: Calibration | None = None
+    """What scores this creator's drafts; None for the formula alone."""
 
 
 async def open_call(
@@ -60,7 +71,9 @@ async def open_call(
     """Let a call in, or raise Unauthenticated, Forbidden, NotFound, AiDisabled, LimitExceeded."""
     now = parts.now()
     settings = parts.settings
-    reservation = reservation_for(free=parts.drafter.reads_repertoire, now=now)
+    reservation = reservation_for(
+        parts, parts.drafter.model, PROMPT_TOKEN_BUDGET, LONGEST_ANSWER_TOKENS, now
+    )
     repertoire: tuple[Phrase, ...] = ()
     async with parts.pool.unscoped() as connection:
         async with connection.pipeline():
@@ -103,13 +116,13 @@ async def open_call(
     try:
         require_scope(opened.caller, credential.needs)
         call = _admit(parts, opened, situation, repertoire, reservation, creator_id, chatter_id)
-        call = await _with_own_rules(parts, call)
+        call = await _with_calibration(parts, await _with_own_rules(parts, call))
         if spent is None:
             return call
         return replace(call, offer_hold=hold_on_offers(spent, call.flags, now))
     except BaseException:
-        counted_for = _counted_for(opened, creator_id, chatter_id)
-        await _give_back(parts, reservation, counted_for, opened.used)
+        if opened.holding is not None:
+            await _give_back(parts, opened.holding)
         raise
 
 
@@ -120,6 +133,16 @@ async def _with_own_rules(parts: Parts, call: OpenCall) -> OpenCall:
     if own_rules is situation.own_rules:
         return call
     return replace(call, situation=replace(situation, own_rules=own_rules))
+
+
+async def _with_calibration(parts: Parts, call: OpenCall) -> OpenCall:
+    """The call with what scores the creator's drafts, read only if this process lacks it."""
+    revision = call.situation.confidence_revision
+    if revision is None:
+        return call
+    creator_id = call.situation.creator.id
+    found = await parts.confidence_book.of(creator_id, revision, parts.pool)
+    return replace(call, calibration=found)
 
 
 def _admit(
@@ -146,44 +169,38 @@ def _admit(
         raise AiDisabled("AI is switched off. The conversation works without it.")
     if situation.conversation.mode is Mode.OFF:
         raise AiDisabled("AI is off in this conversation. Set its mode to auto or draft_only.")
-    require_reserved(
-        opened.used,
-        reservation,
-        per_hour=flags.rate_limit_per_hour,
-        per_day=flags.max_tokens_per_day,
-        now=parts.now(),
-    )
+    now = parts.now()
+    require_reserved(opened.states, reservation.windows, now)
+    assert opened.holding is not None  # noqa: S101 -- no limit has refused, and there is always one
     return OpenCall(
         chatter_id=None if acting == SYSTEM_USER_ID else acting,
-        counted_for=_counted_for(opened, creator_id, chatter_id),
         flags=flags,
-        reservation=reservation,
-        tokens_used_today=opened.used[TOKENS_PER_DAY],
+        holdings=(opened.holding,),
+        limits=opened.states,
+        quotas=policies(opened.states, reservation.windows, now),
         situation=replace(situation, repertoire=repertoire) if repertoire else situation,
         heard=opened.heard,
     )
 
 
-def _counted_for(opened: Opening, creator_id: UUID, chatter_id: UUID | None) -> UUID:
-    """Whose hour the request was counted in, as the statement that opened the call decided."""
-    caller = opened.caller
-    if caller.user_id == SYSTEM_USER_ID:
-        return creator_id
-    return chatter_id if chatter_id and caller.role is Role.SERVICE else caller.user_id
-
-
 @dataclass(slots=True)
 class Spent:
-    """Tokens that the model has used; None until it has answered. `reserved_more` are those that
-    were reserved for a second attempt.
+    """What the model has used: tokens, None until it has answered, and millionths of a dollar.
+    `held_more` is what was reserved for a second attempt.
     """
 
     tokens: int | None = None
-    reserved_more: int = 0
+    micro_usd: int = 0
+    held_more: list[Holding] = field(default_factory=list)
 
-    def held_by(self, call: OpenCall) -> Reservation:
+    def count(self, tokens: int, micro_usd: int) -> None:
+        """Add what one answer has used."""
+        self.tokens = (self.tokens or 0) + tokens
+        self.micro_usd += micro_usd
+
+    def held_by(self, call: OpenCall) -> tuple[Holding, ...]:
         """All that the call holds by now."""
-        return replace(call.reservation, tokens=call.reservation.tokens + self.reserved_more)
+        return (*call.holdings, *self.held_more)
 
 
 @asynccontextmanager
@@ -195,18 +212,28 @@ async def spending(parts: Parts, call: OpenCall) -> AsyncIterator[Spent]:
     try:
         yield spent
     except BaseException:
-        if spent.tokens is None:
-            limits_held = (REQUESTS_PER_HOUR, TOKENS_PER_DAY)
-            await _give_back(parts, call.reservation, call.counted_for, limits_held)
-        else:
-            async with parts.pool.connection() as connection:
-                await limits.settle(connection, spent.held_by(call), spent.tokens)
+        async with parts.pool.connection() as connection:
+            for holding in spent.held_by(call)[1:]:
+                await limits.give_back(connection, holding)
+            if spent.tokens is None:
+                await limits.give_back(connection, call.holdings[0])
+            else:
+                first = call.holdings[0]
+                await limits.settle(connection, first, spent.tokens, spent.micro_usd)
         raise
 
 
-async def _give_back(
-    parts: Parts, reservation: Reservation, subject: UUID, kinds: Iterable[str]
-) -> None:
+async def settle_call(connection: Connection, call: OpenCall, tokens: int, micro_usd: int) -> None:
+    """Count what a call has really used instead of all that it holds, in the transaction that
+    keeps its result.
+    """
+    first, *more = call.holdings
+    await limits.settle(connection, first, tokens, micro_usd)
+    for holding in more:
+        await limits.give_back(connection, holding)
+
+
+async def _give_back(parts: Parts, holding: Holding) -> None:
     """Undo a reservation, for a call that did not happen."""
     async with parts.pool.connection() as connection:
-        await limits.give_back(connection, reservation, subject, kinds)
+        await limits.give_back(connection, holding)

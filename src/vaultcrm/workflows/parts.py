@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from vaultcrm.adapters.channels.accounts import ChannelBook
@@ -22,29 +23,40 @@ from vaultcrm.domain.judging import Judge
 from vaultcrm.domain.mail import Mailer
 from vaultcrm.pipeline.safety.filter import ContentFilter
 from vaultcrm.settings import Settings
+from vaultcrm.workflows.confidence_book import ConfidenceBook
 from vaultcrm.workflows.known_identities import KnownIdentities
 from vaultcrm.workflows.rule_book import RuleBook
+from vaultcrm.workflows.running_calls import RunningCalls
 from vaultcrm.workflows.token_uses import TokenUses
+from vaultcrm.workflows.voice_book import VoiceBook
 
 Pool = ScopedPool
 
 
+class Prices(Protocol):
+    """Looks a model up, with the prices of a moment, or of now."""
+
+    def __call__(self, name: str, at: datetime | None = None) -> ModelCard: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a process works with. `now` gives the time in UTC; `price` looks a model's price up."""
+    """What a process works with. `now` gives the time in UTC."""
 
     settings: Settings
     database_url: str
     pool: Pool
     drafter: Drafter
     judge: Judge
-    price: Callable[[str], ModelCard]
+    price: Prices
     content_filter: ContentFilter
     channels: ChannelBook
     event_sender: EventSender
     jobs: JobQueue
     now: Callable[[], datetime]
     rule_book: RuleBook = field(default_factory=RuleBook)
+    voice_book: VoiceBook = field(default_factory=VoiceBook)
+    confidence_book: ConfidenceBook = field(default_factory=ConfidenceBook)
     observed: Observed = field(default_factory=Observed)
     mailer: Mailer | None = None
     """None where no mail server is set up."""
@@ -52,6 +64,7 @@ class Parts:
     """None where no OpenID Connect issuer is set up."""
     known_identities: KnownIdentities = field(default_factory=KnownIdentities)
     token_uses: TokenUses = field(default_factory=TokenUses)
+    running_calls: RunningCalls = field(default_factory=RunningCalls)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

@@ -6,21 +6,21 @@ show. It only ever adds care and takes none away.
 
 from datetime import datetime
 
-from vaultcrm.adapters.llm.catalog import cost_micro_usd
 from vaultcrm.controls.flags import Overrides, effective_flags
-from vaultcrm.controls.limits import check_reservation_for, require_tokens
+from vaultcrm.controls.limits import CHECK_ANSWER_TOKENS, CHECK_PROMPT_TOKENS
 from vaultcrm.db.queries import audit, flags, limits, threads, usage
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Care, Sender
 from vaultcrm.domain.drafting import Distress, MessageAnalysis
 from vaultcrm.domain.errors import AiDisabled, DrafterError
-from vaultcrm.domain.limits import Reservation
+from vaultcrm.domain.limits import Holding
 from vaultcrm.domain.situation import Situation
 from vaultcrm.pipeline.context import last_fan_text
 from vaultcrm.workflows.alerting import alert_to_unknown_model
 from vaultcrm.workflows.care_state import begins, care_begins
 from vaultcrm.workflows.parts import Parts
 from vaultcrm.workflows.redaction import for_model
+from vaultcrm.workflows.reserve import cost_of, reservation_for, reserve
 
 MOST_CHARACTERS = 2_000
 
@@ -28,32 +28,41 @@ MOST_CHARACTERS = 2_000
 async def read_message(parts: Parts, situation: Situation) -> bool:
     """Analyse the fan's last words and keep what was seen; False when the checker could not.
 
-    Raises AiDisabled, or LimitExceeded when the day's tokens are used up.
+    Raises AiDisabled, or LimitExceeded when a limit or a budget is reached.
     """
     now = parts.now()
     creator_id = situation.creator.id
-    reservation = check_reservation_for(free=parts.drafter.reads_repertoire, now=now)
+    reservation = reservation_for(
+        parts, parts.settings.ai_model_checker, CHECK_PROMPT_TOKENS, CHECK_ANSWER_TOKENS, now
+    )
     async with parts.pool.connection() as connection:
         in_force = effective_flags(
             parts.settings, Overrides(*await flags.overrides(connection, creator_id))
         )
         if not in_force.ai_is_on_for(situation.creator.handle):
             raise AiDisabled("AI is switched off.")
-        let_in = await limits.reserve_tokens(connection, reservation, in_force.max_tokens_per_day)
-    require_tokens(let_in, reservation, per_day=in_force.max_tokens_per_day, now=now)
+        holding = await reserve(
+            parts,
+            connection,
+            reservation,
+            creator_id=creator_id,
+            user_id=None,
+            max_tokens_per_day=in_force.max_tokens_per_day,
+        )
     shown = for_model(situation)
     earlier = tuple(message.text for message in shown.messages)
     try:
-        analysis = await parts.drafter.analyze_message(
-            last_fan_text(shown)[-MOST_CHARACTERS:], earlier
-        )
+        with parts.running_calls.stoppable(situation.creator, parts.pool, parts.settings):
+            analysis = await parts.drafter.analyze_message(
+                last_fan_text(shown)[-MOST_CHARACTERS:], earlier
+            )
     except BaseException as error:
         async with parts.pool.connection() as connection:
-            await limits.settle(connection, reservation, 0)
+            await limits.give_back(connection, holding)
         if isinstance(error, DrafterError):
             return False
         raise
-    await _keep(parts, situation, analysis, reservation, now)
+    await _keep(parts, situation, analysis, holding, now)
     return True
 
 
@@ -68,14 +77,17 @@ async def _keep(
     parts: Parts,
     situation: Situation,
     analysis: MessageAnalysis,
-    reservation: Reservation,
+    holding: Holding,
     now: datetime,
 ) -> None:
-    """The analysis, its cost, and the care that it calls for, together."""
+    """The analysis, its cost, and the care that it calls for, together.
+
+    Counters come last, as in every transaction that locks a conversation too.
+    """
     creator_id, conversation = situation.creator.id, situation.conversation
     care = care_seen(analysis)
+    cost = cost_of(parts, analysis.model, analysis.usage, now)
     async with parts.transaction() as connection:
-        await limits.settle(connection, reservation, analysis.usage.total)
         await usage.insert(
             connection,
             creator_id=creator_id,
@@ -83,7 +95,7 @@ async def _keep(
             purpose="analysis",
             model=analysis.model,
             used=analysis.usage,
-            cost_micro_usd=cost_micro_usd(parts.price(analysis.model), analysis.usage),
+            cost_micro_usd=cost,
             now=now,
         )
         await alert_to_unknown_model(parts, connection, analysis.model, now)
@@ -95,10 +107,9 @@ async def _keep(
             intent=analysis.intent,
             language=analysis.language,
         )
-        if care is None:
-            return
-        await threads.note_care(connection, creator_id, conversation.id, care, now)
-        if begins(conversation.care, care):
+        if care is not None:
+            await threads.note_care(connection, creator_id, conversation.id, care, now)
+        if care is not None and begins(conversation.care, care):
             await care_begins(parts, connection, creator_id, conversation.id, care, now)
             await audit.record(
                 connection,
@@ -112,3 +123,4 @@ async def _keep(
                     details={"care": care.value, "seen_by": analysis.model},
                 ),
             )
+        await limits.settle(connection, holding, analysis.usage.total, cost)

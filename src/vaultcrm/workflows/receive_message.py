@@ -6,7 +6,7 @@ from uuid import UUID
 
 from vaultcrm.db.jobs import ANSWER_FAN, PROCESS_INBOUND
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, creators, feedback, generations, inbound, outbox, threads
+from vaultcrm.db.queries import audit, creators, generations, inbound, outbox, threads
 from vaultcrm.db.queries.threads import Thread
 from vaultcrm.db.row_scope import scope_of_creators, seeing
 from vaultcrm.domain.audit import AuditAction, AuditEntry
@@ -113,6 +113,9 @@ async def receive_event(
             )
         case EventKind.PURCHASE:
             return await _receive_purchase(parts, connection, creator_id, thread, event)
+        case EventKind.REFUND | EventKind.CHARGEBACK:
+            if not await threads.keep_payment(connection, creator_id, thread, event, parts.now()):
+                return f"the message {event.message_ref} is not known here"
         case EventKind.TIP:
             await _add_value(parts, connection, creator_id, thread, event)
             await ask_for_draft(parts, connection, creator_id, thread, GenerationType.THANK_YOU)
@@ -273,12 +276,13 @@ async def _receive_purchase(
 ) -> str | None:
     if not event.message_ref:
         # Something that is no message, such as a post.
+        await threads.keep_payment(connection, creator_id, thread, event, parts.now())
         await _add_value(parts, connection, creator_id, thread, event)
         return None
-    bought = await threads.note_purchase(connection, creator_id, thread, event)
+    bought = await threads.note_purchase(connection, creator_id, thread, event, parts.now())
     if bought is None:
         return f"the message {event.message_ref} is not known here, or was bought before"
-    message_id, generation_id, amount = bought
+    message_id, _, amount = bought
     await note_payment(
         parts,
         connection,
@@ -288,18 +292,5 @@ async def _receive_purchase(
         kind=PaymentKind.PURCHASE,
         amount=amount,
         paid_at=event.occurred_at,
-    )
-    if generation_id is None:
-        return None
-    await feedback.add_performance(
-        connection,
-        creator_id=creator_id,
-        generation_id=generation_id,
-        performance={
-            "purchased": True,
-            "revenue": amount.minor,
-            "currency": amount.currency,
-        },
-        now=parts.now(),
     )
     return None

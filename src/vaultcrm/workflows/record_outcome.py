@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from vaultcrm.db.queries import feedback, generations
+from vaultcrm.db.queries import feedback, generations, outcomes
 from vaultcrm.domain.errors import Conflict, NotFound
 from vaultcrm.domain.people import Caller
+from vaultcrm.workflows.attribute_outcomes import attribute_message
 from vaultcrm.workflows.parts import Parts, Receipt
 
 
@@ -33,7 +34,9 @@ async def record_outcome(
     receipt: Receipt | None = None,
     encode: Callable[[dict[str, Any]], str] | None = None,
 ) -> dict[str, Any]:
-    """Lay the outcome over what is known and return all of it.
+    """Lay what is reported over what is known and return all of it.
+
+    What was refunded stays taken back, whatever is reported.
 
     Raises NotFound, or Conflict for a draft that was never decided and so has no effect.
     """
@@ -55,6 +58,12 @@ async def record_outcome(
             now=parts.now(),
         )
         performance = await sent.answer()
+        message = await outcomes.message_of(connection, creator_id, report.generation_id)
+        if performance is not None and message is not None:
+            # The mark has it done again by whoever holds the creator's outcomes just now.
+            await outcomes.mark(connection, creator_id, message.conversation_id, message.sent_at)
+            outcome = await attribute_message(parts, connection, creator_id, message.id)
+            performance = performance if outcome is None else dict(outcome.performance)
         if performance is not None and receipt is not None and encode is not None:
             await receipt.store(connection, encode(performance))
     if performance is None:

@@ -7,9 +7,8 @@ cost; the stopped one is kept with it.
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from vaultcrm.db.queries import limits
 from vaultcrm.domain.drafting import Prompt
-from vaultcrm.domain.errors import DrafterError
+from vaultcrm.domain.errors import DrafterError, LimitExceeded
 from vaultcrm.domain.generation import Attempt
 from vaultcrm.domain.safety import Verdict
 from vaultcrm.pipeline.prompting import estimated_tokens
@@ -17,6 +16,8 @@ from vaultcrm.pipeline.prompting.repair import build_repair_prompt
 from vaultcrm.workflows.drafted import CANDIDATES, Drafted
 from vaultcrm.workflows.open_call import OpenCall, Spent
 from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.reserve import reservation_for
+from vaultcrm.workflows.reserve_more import reserve_more
 
 NOT_MADE = "It was stopped, and a second attempt could not be made."
 NO_TEXT = "It was stopped, and a second attempt gave no usable text."
@@ -42,7 +43,7 @@ async def repair_draft(
     if chosen.message is None or chosen.safety.verdict is not Verdict.BLOCK:
         return first
     again = build_repair_prompt(prompt, chosen.safety.findings, candidates=CANDIDATES)
-    if not await _reserve(parts, call, spent, again):
+    if not await _reserve(parts, call, spent, again, first.draft.model):
         return first.noted(NOT_MADE)
     try:
         second = await draft_again(again, (chosen.message, *chosen.alternatives))
@@ -58,21 +59,19 @@ async def repair_draft(
     )
 
 
-async def _reserve(parts: Parts, call: OpenCall, spent: Spent, prompt: Prompt) -> bool:
-    """Reserve what the second attempt may use at most; False when the day's tokens are used up."""
+async def _reserve(parts: Parts, call: OpenCall, spent: Spent, prompt: Prompt, model: str) -> bool:
+    """Reserve what the second attempt may use at most; False when a limit refuses."""
     if parts.drafter.reads_repertoire:
         return True
-    tokens = (
-        estimated_tokens(prompt.system)
-        + estimated_tokens(prompt.turn)
-        + call.flags.max_tokens_per_message
+    reservation = reservation_for(
+        parts,
+        model,
+        estimated_tokens(prompt.system) + estimated_tokens(prompt.turn),
+        call.flags.max_tokens_per_message,
+        parts.now(),
     )
-    async with parts.pool.connection() as connection:
-        let_in = await limits.reserve_tokens(
-            connection,
-            replace(call.reservation, tokens=tokens),
-            call.flags.max_tokens_per_day,
-        )
-    if let_in:
-        spent.reserved_more += tokens
-    return let_in
+    try:
+        await reserve_more(parts, call, spent, reservation)
+    except LimitExceeded:
+        return False
+    return True

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from vaultcrm.controls.auth import require_creator
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import alerts, audit, outbox, threads
+from vaultcrm.db.queries import audit, outbox, threads
 from vaultcrm.domain.alerts import AlertKind, creator_subject
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Author, Sender
@@ -15,6 +15,7 @@ from vaultcrm.domain.errors import Conflict, InvalidInput, NotFound
 from vaultcrm.domain.generation import DeliveryStatus
 from vaultcrm.domain.outbox import OutboxItem
 from vaultcrm.domain.people import Caller
+from vaultcrm.workflows.alerting import clear_alert
 from vaultcrm.workflows.disclose import note_told
 from vaultcrm.workflows.leaving import defer_delivery
 from vaultcrm.workflows.parts import Parts, Receipt
@@ -103,7 +104,8 @@ async def resolve_delivery(
             ),
         )
         if not await outbox.any_uncertain(connection, creator_id):
-            await alerts.clear_alert(
+            await clear_alert(
+                parts,
                 connection,
                 AlertKind.MESSAGE_UNCERTAIN,
                 now,

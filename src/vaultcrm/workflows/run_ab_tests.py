@@ -1,24 +1,36 @@
-"""Add A/B tests, start them and end them. Which variant a draft gets is not decided here.
+"""Add A/B tests, start them and end them. Which variant a draft gets is in `under_test`.
 
 Each function runs in the caller's transaction, with its audit entry.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
+from vaultcrm.adapters.llm.catalog import find_model
 from vaultcrm.controls.auth import require_creator, require_role
 from vaultcrm.db.pending import Connection, Record
-from vaultcrm.db.queries import ab_tests, audit, personalities, templates
+from vaultcrm.db.queries import ab_tests, alerts, audit, personalities, templates
+from vaultcrm.domain.alerts import AlertKind, creator_subject
 from vaultcrm.domain.audit import AuditAction, AuditEntry
+from vaultcrm.domain.draft_options import LONGEST_BEGINNING
 from vaultcrm.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
-from vaultcrm.domain.experiments import AbTestStatus, Variant, VariantKind
+from vaultcrm.domain.experiments import (
+    AbTestDesign,
+    AbTestStatus,
+    Variant,
+    VariantKind,
+)
 from vaultcrm.domain.people import Caller, Role
+from vaultcrm.pipeline.experiments.assignment import share_of_fans
+from vaultcrm.pipeline.prompting import PROMPT_VERSIONS
 
 GREATEST_VERSION = 2**31 - 1
+FEWEST_VARIANTS = 2
+AS_USUAL = AbTestDesign()
 
 
 async def add_ab_test(
@@ -28,21 +40,25 @@ async def add_ab_test(
     name: str,
     variants: Sequence[Variant],
     now: datetime,
+    design: AbTestDesign = AS_USUAL,
 ) -> Record:
     """Add a test as a draft and return its record.
 
     Raises Forbidden for a chatter, NotFound, Conflict when the name is taken, or InvalidInput when
-    two variants have one name, are of several kinds, or refer to what the creator does not have.
+    two variants have one name, are of several kinds, or refer to what the creator does not have,
+    and when there are fewer than two.
     """
     _require_manager(caller, creator_id)
+    _refuse(_too_few(variants))
     _refuse([*_repeated_names(variants), *_other_kinds(variants)])
-    checked = await _with_references(connection, creator_id, variants)
+    checked = await _with_references(connection, creator_id, variants, now)
     sent = await ab_tests.add_ab_test(
         connection,
         creator_id=creator_id,
         name=name,
         kind=checked[0].kind,
         variants=checked,
+        design=design,
         now=now,
     )
     added = await sent.answer()
@@ -64,7 +80,8 @@ async def change_ab_test_status(
     """Start a draft, or end a running test, and return its record as it is then.
 
     Raises Forbidden for a chatter, NotFound, or Conflict with the present status for any other
-    change, and when another test of the same kind runs for this creator.
+    change, and when another test of the same kind runs for this creator, or InvalidInput when a
+    draft refers to what is not there any more.
     """
     _require_manager(caller, creator_id)
     found = await (await ab_tests.get_ab_test(connection, creator_id, test_id)).answer()
@@ -78,6 +95,8 @@ async def change_ab_test_status(
         running = await (await ab_tests.running_ab_test(connection, creator_id, kind)).answer()
         if running:
             raise _one_at_a_time(before, f"The test {running[0]['test_name']}")
+        variants = [Variant(**one) for one in before["variants"]]
+        await _with_references(connection, creator_id, variants, now)
     try:
         sent = await ab_tests.set_ab_test_status(connection, creator_id, test_id, status, now)
         changed = await sent.answer()
@@ -87,6 +106,12 @@ async def change_ab_test_status(
         again = await (await ab_tests.get_ab_test(connection, creator_id, test_id)).answer()
         raise _no_such_step(again[0])
     [test] = changed
+    if status is AbTestStatus.RUNNING:
+        weights = {one["name"]: one["weight"] for one in test["variants"]}
+        test = await ab_tests.share_out(connection, creator_id, test_id, share_of_fans(weights))
+    else:
+        subject = f"{creator_subject(creator_id)}/{test_id}"
+        await alerts.clear_alert(connection, AlertKind.AB_TEST, now, subject=subject)
     await _record(connection, caller, test, AuditAction.AB_TEST_CHANGED, now)
     return test
 
@@ -116,6 +141,13 @@ def _refuse(problems: Sequence[FieldProblem]) -> None:
         raise InvalidInput(*problems)
 
 
+def _too_few(variants: Sequence[Variant]) -> Sequence[FieldProblem]:
+    if len(variants) >= FEWEST_VARIANTS:
+        return []
+    reason = "must be at least two: with one variant there is nothing to compare"
+    return [FieldProblem("variants", reason)]
+
+
 def _repeated_names(variants: Sequence[Variant]) -> Iterable[FieldProblem]:
     places: dict[str, int] = {}
     for index, variant in enumerate(variants):
@@ -133,7 +165,7 @@ def _other_kinds(variants: Sequence[Variant]) -> Iterable[FieldProblem]:
 
 
 async def _with_references(
-    connection: Connection, creator_id: UUID, variants: Sequence[Variant]
+    connection: Connection, creator_id: UUID, variants: Sequence[Variant], now: datetime
 ) -> list[Variant]:
     """The variants with references in the form that they are stored in; raises InvalidInput."""
     match variants[0].kind:
@@ -142,7 +174,10 @@ async def _with_references(
             wanted = [one for one in ids if one is not None]
             known = await (await templates.known_templates(connection, creator_id, wanted)).answer()
             told = [str(one) if one in known else None for one in ids]
-            return _told(variants, told, "must be the id of a template of this creator")
+            found = _told(variants, told, "must be the id of a template of this creator")
+            facts = await (await templates.categories(connection, creator_id, wanted)).answer()
+            _refuse([*_unlike_templates(found, facts)])
+            return found
         case VariantKind.PERSONALITY:
             numbers = [_version(variant.reference) for variant in variants]
             asked = [one for one in numbers if one is not None]
@@ -151,8 +186,35 @@ async def _with_references(
             ).answer() | {0}
             told = [str(one) if one in there else None for one in numbers]
             return _told(variants, told, "must be a version of this creator's personality")
-        case _:
-            return list(variants)
+        case VariantKind.PROMPT:
+            told = [one.reference if one.reference in PROMPT_VERSIONS else None for one in variants]
+            known_versions = " or ".join(PROMPT_VERSIONS)
+            return _told(variants, told, f"must be a version of the prompt: {known_versions}")
+        case VariantKind.MODEL:
+            told = [None if _is_retired(one.reference, now) else one.reference for one in variants]
+            return _told(variants, told, "is a model that was retired: calls of it fail")
+
+
+def _is_retired(model: str, now: datetime) -> bool:
+    retired = find_model(model).retired
+    return retired is not None and retired <= now.date()
+
+
+def _unlike_templates(
+    variants: Sequence[Variant], facts: Mapping[str, tuple[str, int]]
+) -> Iterable[FieldProblem]:
+    """Templates of several categories are for different drafts, and one that is too long for a
+    draft to begin from would never be used. `facts`: category and length, by the template's id.
+    """
+    first = facts[variants[0].reference][0]
+    for index, variant in enumerate(variants):
+        category, length = facts[variant.reference]
+        if category != first:
+            reason = f"must be a template of the category {first}, as that of variants.0"
+            yield FieldProblem(f"variants.{index}.reference", reason)
+        elif length > LONGEST_BEGINNING:
+            reason = f"must be a template of at most {LONGEST_BEGINNING:,} characters"
+            yield FieldProblem(f"variants.{index}.reference", reason)
 
 
 def _told(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, feedback, generations, limits, usage
+from vaultcrm.db.queries import audit, feedback, generations, usage
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.conversation import Author, Sender
 from vaultcrm.domain.events import generation_queued
@@ -19,8 +19,9 @@ from vaultcrm.pipeline.delivery import Recipe, outbox_item
 from vaultcrm.workflows.alerting import alert_to_unknown_model
 from vaultcrm.workflows.announce import announce
 from vaultcrm.workflows.leaving import hand_over
-from vaultcrm.workflows.open_call import OpenCall
+from vaultcrm.workflows.open_call import OpenCall, settle_call
 from vaultcrm.workflows.parts import Parts, Receipt
+from vaultcrm.workflows.under_test import keep_new_assignments
 
 
 async def save_generation(
@@ -42,6 +43,7 @@ async def save_generation(
         if call.situation.stale_drafts:
             await generations.expire_stale(connection, record.creator_id, record.conversation_id)
         inserted = await generations.insert(connection, record, call.situation.revision)
+        await keep_new_assignments(connection, record, call.situation.fan.tier)
         await usage.insert(
             connection,
             creator_id=record.creator_id,
@@ -53,7 +55,7 @@ async def save_generation(
             now=record.created_at,
         )
         await audit.record(connection, _audit_entry(record))
-        await limits.settle(connection, call.reservation, record.usage.total)
+        await settle_call(connection, call, record.usage.total, record.cost_micro_usd)
         await alert_to_unknown_model(parts, connection, record.model, record.created_at)
         if leaves:
             record = replace(record, delivery_status=DeliveryStatus.PENDING)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from vaultcrm.controls.auth import require_creator, require_role
+from vaultcrm.controls.auth import require_creator, require_every_creator, require_role
 from vaultcrm.controls.flags import FLAG_FIELDS, GLOBAL_ONLY, Overrides, check_value
 from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import audit, creators, flags
@@ -13,7 +13,9 @@ from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import FieldProblem, InvalidInput, NotFound
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Caller, Role
+from vaultcrm.workflows.call_back import HOLDING_FLAGS, call_back_what_must_wait
 from vaultcrm.workflows.parts import Parts, Receipt
+from vaultcrm.workflows.rollout_health import STAGE_FLAG, moved_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ async def set_flag(
 
     Returns every flag as it is then.
 
-    Raises Forbidden, NotFound, or InvalidInput for an unknown flag or a value out of bounds.
+    Raises Forbidden, also where an admin who acts for some creators only would change what holds
+    for all; NotFound, or InvalidInput for an unknown flag or a value out of bounds.
     """
     require_role(caller, Role.ADMIN)
     if value is not None:
@@ -82,13 +85,15 @@ async def set_flag(
         raise InvalidInput(FieldProblem("creatorId", f"{name} holds for the whole installation"))
     if creator_id is not None:
         require_creator(caller, creator_id)
+    else:
+        require_every_creator(caller)
     scope = creator_id or NIL
     now = parts.now()
     async with parts.transaction() as connection:
         if creator_id is not None:
             await _require_known(connection, creator_id)
-        installation, own = await flags.overrides(connection, scope)
-        before = (own if creator_id is not None else installation).get(name)
+        found = Overrides(*await flags.overrides(connection, scope))
+        before = (found.creator if creator_id is not None else found.installation).get(name)
         if value is None:
             await flags.clear_override(connection, scope, name)
         else:
@@ -101,6 +106,10 @@ async def set_flag(
                 user_id=caller.user_id,
                 now=now,
             )
+        after = Overrides(*await flags.overrides(connection, scope))
+        details: dict[str, Any] = {"from": before, "to": value, "reason": reason}
+        if name == STAGE_FLAG:
+            details |= await moved_on(parts, connection, creator_id, found, after)
         await audit.record(
             connection,
             AuditEntry(
@@ -110,10 +119,12 @@ async def set_flag(
                 subject_type="flag",
                 subject_id=name,
                 at=now,
-                details={"from": before, "to": value, "reason": reason},
+                details=details,
             ),
         )
-        in_force = _in_force(parts, Overrides(*await flags.overrides(connection, scope)))
+        in_force = _in_force(parts, after)
         if receipt is not None and encode is not None:
             await receipt.store(connection, encode(in_force))
+    if name in HOLDING_FLAGS:
+        await call_back_what_must_wait(parts, creator_id)
     return in_force

@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from vaultcrm.controls.auth import require_role
+from vaultcrm.controls.auth import require_every_creator, require_role
 from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import audit, flags
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Caller, Role
+from vaultcrm.workflows.call_back import call_back_what_must_wait
 from vaultcrm.workflows.parts import Parts
 
 FLAG = "ENABLE_AI_CHAT"
@@ -19,9 +20,12 @@ async def switch_ai(parts: Parts, caller: Caller, *, on: bool, reason: str) -> N
     """Override ENABLE_AI_CHAT for the installation, in one transaction, each change audited.
 
     A creator's own override wins over the installation's, so switching off takes away those that
-    say on. Switching on leaves those that say off. Raises Forbidden.
+    say on. Switching on leaves those that say off. Calls to models that are on their way stop in
+    every process within a second (`running_calls`), and automatic messages that have not left wait
+    for a person. Raises Forbidden, also for an admin who acts for some creators only.
     """
     require_role(caller, Role.ADMIN)
+    require_every_creator(caller)
     now = parts.now()
     async with parts.transaction() as connection:
         found = await (await flags.overriding(connection, FLAG)).answer()
@@ -32,6 +36,8 @@ async def switch_ai(parts: Parts, caller: Caller, *, on: bool, reason: str) -> N
             if creator_id != NIL and not on and value is not False:
                 await flags.clear_override(connection, creator_id, FLAG)
                 await _note(connection, caller, creator_id, value, None, reason, now)
+    if not on:
+        await call_back_what_must_wait(parts, None)
 
 
 async def _set(

@@ -86,7 +86,7 @@ async def change_care(
     if not await sent.answer():
         raise NotFound("conversation")
     if care is None:
-        await care_ends(tending.connection, tending.creator_id, conversation_id, tending.now)
+        await care_ends(parts, tending.connection, tending.creator_id, conversation_id, tending.now)
     else:
         await care_begins(
             parts, tending.connection, tending.creator_id, conversation_id, care, tending.now

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from vaultcrm.adapters.llm.catalog import cost_micro_usd
 from vaultcrm.controls.auth import require_role
-from vaultcrm.db.queries import limits, usage
+from vaultcrm.db.queries import usage
 from vaultcrm.domain.drafting import Draft
 from vaultcrm.domain.errors import DrafterError, LimitExceeded
 from vaultcrm.domain.generation import GenerationType, TokenUsage
@@ -30,8 +29,9 @@ from vaultcrm.workflows.assess_draft import (
     choose_candidate,
 )
 from vaultcrm.workflows.change_personality import read_personality
-from vaultcrm.workflows.open_call import OpenCall, open_call, spending
+from vaultcrm.workflows.open_call import OpenCall, open_call, settle_call, spending
 from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.reserve import cost_of
 
 PURPOSE = "trial"
 
@@ -125,10 +125,10 @@ async def _sample(
         else:
             prompt = prompt_for(parts, call.situation, voice, request.generation_type)
             draft = await ask_for_draft(parts, call, request.generation_type, prompt, None)
-        spent.tokens = draft.usage.total
+        cost = cost_of(parts, draft.model, draft.usage, parts.now())
+        spent.count(draft.usage.total, cost)
         checked = check_candidates(parts, call.situation, voice, draft)
         chosen = choose_candidate(call.situation, request.generation_type, care, draft, checked)
-        cost = cost_micro_usd(parts.price(draft.model), draft.usage)
         await _count(parts, call, draft, cost)
     return Sample(
         message=chosen.message,
@@ -147,7 +147,7 @@ async def _count(parts: Parts, call: OpenCall, draft: Draft, cost: int) -> None:
     """What the draft used instead of what was reserved for it, and its row of usage."""
     now = parts.now()
     async with parts.transaction() as connection:
-        await limits.settle(connection, call.reservation, draft.usage.total)
+        await settle_call(connection, call, draft.usage.total, cost)
         await usage.insert(
             connection,
             creator_id=call.situation.creator.id,

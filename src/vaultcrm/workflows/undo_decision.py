@@ -4,12 +4,21 @@ from collections.abc import Callable
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import audit, feedback, generations, outbox, rollups, threads
+from vaultcrm.db.queries import (
+    audit,
+    calling_back,
+    feedback,
+    generations,
+    outbox,
+    rollups,
+    threads,
+)
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import Conflict, Forbidden
 from vaultcrm.domain.generation import GenerationRecord, GenerationStatus
 from vaultcrm.domain.outbox import OutboxItem
 from vaultcrm.domain.people import Caller, Role
+from vaultcrm.workflows.call_back import call_back
 from vaultcrm.workflows.disclose import take_back_before
 from vaultcrm.workflows.find_draft import find_generation
 from vaultcrm.workflows.parts import Parts, Receipt
@@ -25,7 +34,8 @@ async def undo_decision(
     encode: Callable[[GenerationRecord], str] | None = None,
 ) -> GenerationRecord:
     """The draft waits again, as it was drafted, held by whoever takes the approval back. It is
-    stale when the fan has written since the approval.
+    stale when the fan has written since the approval. An automatic message that has not left waits
+    for a person then, held by nobody.
 
     Raises NotFound, Forbidden for a chatter and somebody else's decision, or Conflict when the
     message has left, is leaving, or was never approved.
@@ -33,6 +43,8 @@ async def undo_decision(
     now = parts.now()
     async with parts.transaction() as connection:
         record = await find_generation(connection, caller, generation_id)
+        if record.status is GenerationStatus.AUTO_SENT:
+            return await _held_back(parts, connection, caller, record, receipt, encode)
         if record.status is not GenerationStatus.APPROVED:
             raise Conflict(
                 f"Only an approval can be taken back; this draft is {record.status.value}.",
@@ -74,6 +86,27 @@ async def undo_decision(
                 "It is too late: the message has left or is leaving.",
                 status=record.delivery_status.value if record.delivery_status else None,
             )
+    return waiting
+
+
+async def _held_back(
+    parts: Parts,
+    connection: Connection,
+    caller: Caller,
+    record: GenerationRecord,
+    receipt: Receipt | None,
+    encode: Callable[[GenerationRecord], str] | None,
+) -> GenerationRecord:
+    """An automatic message that has not left waits for a person."""
+    item = await calling_back.item_of(connection, record.creator_id, record.id)
+    if item is None or not await call_back(parts, connection, item, user_id=caller.user_id):
+        raise Conflict(
+            "It is too late: the message has left or is leaving.",
+            status=record.delivery_status.value if record.delivery_status else None,
+        )
+    waiting = await find_generation(connection, caller, record.id)
+    if receipt is not None and encode is not None:
+        await receipt.store(connection, encode(waiting))
     return waiting
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from vaultcrm.controls.audit.comparing import LATE, Comparing
 from vaultcrm.db.pending import Connection, run
-from vaultcrm.db.queries import alerts, audit_seals
+from vaultcrm.db.queries import audit_seals
 from vaultcrm.domain.alerts import INSTALLATION, AlertKind, Severity, creator_subject
 from vaultcrm.domain.audit_seals import (
     ID_BYTES,
@@ -23,7 +23,7 @@ from vaultcrm.domain.audit_seals import (
     Verified,
 )
 from vaultcrm.domain.ids import NIL, least_id_at
-from vaultcrm.workflows.alerting import raise_alert
+from vaultcrm.workflows.alerting import clear_alert, raise_alert
 from vaultcrm.workflows.parts import Parts, Pool
 
 ROWS_AT_ONCE = 8_192
@@ -144,5 +144,5 @@ async def verify_and_tell(parts: Parts, creator_id: UUID, *, watch: Watch = _ign
                 subject=subject,
             )
         else:
-            await alerts.clear_alert(connection, AlertKind.AUDIT_LOG_DIFFERS, now, subject=subject)
+            await clear_alert(parts, connection, AlertKind.AUDIT_LOG_DIFFERS, now, subject=subject)
     return found

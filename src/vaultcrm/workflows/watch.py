@@ -21,11 +21,11 @@ from vaultcrm.controls.monitoring.conditions import (
 )
 from vaultcrm.db.pending import Connection, Record
 from vaultcrm.db.queries import access, alerts, observations
-from vaultcrm.domain.alerts import INSTALLATION, AlertKind, creator_of
+from vaultcrm.domain.alerts import AlertKind, creator_of
 from vaultcrm.domain.mail import MailNotSent
 from vaultcrm.domain.metrics import Period
 from vaultcrm.domain.rollups import floor_day
-from vaultcrm.workflows.alerting import raise_alert
+from vaultcrm.workflows.alerting import clear_alert, raise_alert
 from vaultcrm.workflows.parts import Parts
 from vaultcrm.workflows.read_metrics import read_metrics
 
@@ -78,7 +78,7 @@ async def _take(
         case Step.RESTLESS:
             await alerts.note(connection, condition.kind, {CALM_SINCE: None})
         case Step.CLEAR:
-            await alerts.clear_alert(connection, condition.kind, now, subject=INSTALLATION)
+            await clear_alert(parts, connection, condition.kind, now)
         case Step.NOTHING:
             pass
 
@@ -107,10 +107,11 @@ async def _seen(connection: Connection, now: datetime) -> Seen:
 
 
 async def mail_alert(parts: Parts, alert_id: UUID) -> int:
-    """Tell the managers and admins who may see an alert of it by e-mail; how many were told.
+    """Tell the managers and admins who may see an alert of it by e-mail, and those who were told
+    that it is over once it is; how many were told.
 
-    Each gets a mail of their own, and nobody two, however often this is tried. Raises MailNotSent
-    when the mail server takes none; then it is to be tried again.
+    Each gets mails of their own, and none of them twice, however often this is tried. Raises
+    MailNotSent when the mail server takes none; then it is to be tried again.
     """
     if parts.mailer is None:
         return 0
@@ -118,16 +119,21 @@ async def mail_alert(parts: Parts, alert_id: UUID) -> int:
         alert = await alerts.alert_to_mail(connection, alert_id)
         if alert is None:
             return 0
-        to_tell = await alerts.recipients(connection, alert_id, creator_of(alert["subject"]))
+        creator_id = creator_of(alert["subject"])
+        over = alert["cleared_at"] is not None
+        to_tell = await alerts.recipients(connection, alert_id, creator_id)
+        knowing = await alerts.told_before(connection, alert_id, creator_id) if over else []
     told, refused = 0, None
-    for user_id, address in to_tell:
+    mails = [(*person, _mail(parts, alert)) for person in to_tell]
+    mails += [(*person, _over(parts, alert)) for person in knowing]
+    for user_id, address, mail in mails:
         try:
-            await parts.mailer.send(address, *_mail(parts, alert))
+            await parts.mailer.send(address, *mail)
         except MailNotSent as error:
             refused = error
             continue
         async with parts.pool.connection() as connection:
-            await alerts.mailed(connection, alert_id, user_id, parts.now())
+            await alerts.mailed(connection, alert_id, user_id, parts.now(), over=over)
         told += 1
     if refused is not None:
         raise refused
@@ -144,3 +150,14 @@ def _mail(parts: Parts, alert: Record) -> tuple[str, str]:
         f"{parts.settings.vaultcrm_base_url.rstrip('/')}/alerts\n"
     )
     return f"VaultCRM alert ({alert['severity']}): {title}", text
+
+
+def _over(parts: Parts, alert: Record) -> tuple[str, str]:
+    """The same of an alert that somebody was told of, when it is over."""
+    title = alert["kind"].replace("_", " ")
+    text = (
+        f"This is over since {alert['cleared_at']:%Y-%m-%d %H:%M} UTC. It was said on "
+        f"{alert['raised_at']:%Y-%m-%d %H:%M} UTC:\n\n{alert['message']}\n\n"
+        f"How it went: {parts.settings.vaultcrm_base_url.rstrip('/')}/alerts\n"
+    )
+    return f"VaultCRM alert is over: {title}", text

@@ -211,6 +211,27 @@ def test_a_new_message_is_an_event_in_our_words() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "read"),
+    [
+        ({}, EventKind.REFUND),
+        ({"kind": "refund"}, EventKind.REFUND),
+        ({"kind": "chargeback"}, EventKind.CHARGEBACK),
+    ],
+)
+def test_a_refund_names_its_message_and_what_was_taken_back(
+    kind: dict[str, str], read: EventKind
+) -> None:
+    body = purchase_body()
+    bought = body["data"].pop("purchase")
+    bought["refundedAt"] = bought.pop("purchasedAt")
+    found = parse(
+        {**body, "type": "refund.created", "data": {**body["data"], "refund": bought | kind}}
+    )
+    assert (found.kind, found.message_ref) == (read, bought["messageId"])
+    assert found.amount == Money(bought["amountMinor"], bought["currency"])
+
+
 def test_a_purchase_carries_its_amount_and_its_time_in_utc() -> None:
     assert parse(purchase_body()) == InboundEvent(
         event_id="evt_2",

@@ -1,12 +1,18 @@
 """Models and what they cost."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaultcrm.adapters.llm.catalog import cost_micro_usd, find_model, table_date
+from vaultcrm.adapters.llm.catalog import (
+    cost_micro_usd,
+    find_model,
+    most_micro_usd,
+    read_table,
+    table_date,
+)
 from vaultcrm.domain.generation import TokenUsage
 
 MILLION = 1_000_000
@@ -86,3 +92,78 @@ def test_the_default_models_are_not_retired_when_the_table_was_checked() -> None
         card = find_model(name)
         assert card.known
         assert card.retired is None or card.retired > table_date()
+
+
+DATED = """
+[[model]]
+name = "one"
+also = ["first"]
+thinking = "none"
+takes_temperature = false
+structured_output = true
+least_cached_tokens = 0
+[[model.price]]
+from = 2026-03-01
+input = 2
+output = 4
+cache_read = 1
+cache_write = 3
+[[model.price]]
+from = 2026-06-01
+input = 1
+output = 2
+cache_read = 1
+cache_write = 1
+[[model]]
+name = "two"
+thinking = "none"
+takes_temperature = false
+structured_output = true
+least_cached_tokens = 0
+[[model.price]]
+from = 2026-01-01
+input = 3
+output = 3
+cache_read = 3
+cache_write = 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("moment", "micro_usd"),
+    [
+        ("2025-12-31T00:00:00+00:00", 6),
+        ("2026-05-31T23:59:59+00:00", 6),
+        ("2026-06-01T01:00:00+02:00", 6),
+        ("2026-06-01T00:00:00+00:00", 3),
+        ("2030-01-01T00:00:00+00:00", 3),
+    ],
+)
+def test_a_call_is_priced_by_the_price_of_its_time(moment: str, micro_usd: int) -> None:
+    at = datetime.fromisoformat(moment)
+    for name in ("one", "first"):
+        card = read_table(DATED).find(name, at)
+        assert cost_micro_usd(card, TokenUsage(input=1, output=1)) == micro_usd
+
+
+def test_an_unknown_model_costs_as_much_as_the_dearest_of_that_time() -> None:
+    table = read_table(DATED)
+    prices = [
+        table.find("what", datetime(2026, month, 1, tzinfo=UTC)).prices.output for month in (4, 7)
+    ]
+    assert prices == [4_000, 3_000]
+    assert not table.find("what", datetime(2026, 4, 1, tzinfo=UTC)).known
+
+
+def test_a_model_with_two_prices_from_one_day_is_refused() -> None:
+    with pytest.raises(ValueError, match="two prices from the same day"):
+        read_table(DATED.replace("2026-06-01", "2026-03-01"))
+
+
+@given(usages, st.sampled_from(["claude-sonnet-5-5", "claude-haiku-5-5", "somebody-elses-model"]))
+def test_what_is_reserved_is_never_less_than_what_a_call_within_its_bounds_costs(
+    usage: TokenUsage, model: str
+) -> None:
+    card = find_model(model)
+    prompt = usage.input + usage.cache_read + usage.cache_write
+    assert most_micro_usd(card, prompt, usage.output) >= cost_micro_usd(card, usage)

@@ -69,6 +69,11 @@ ENVIRONMENT = {
     "AI_OFFERS_PER_FAN_PER_DAY": "5",
     "AI_SPEND_PER_FAN_PER_WEEK": "250",
     "AI_COOLING_OFF_HOURS": "48",
+    "AI_JUDGE": "false",
+    "AI_LEARNING_APPLIES": "true",
+    "AI_AUTO_SEND_GUARANTEE": "false",
+    "AI_AUTO_SEND_RISK": "0.01",
+    "AI_AUTO_SEND_SAMPLE": "0.1",
 }
 READ = {
     "enabled": False,
@@ -82,6 +87,11 @@ READ = {
     "offers_per_fan_per_day": 5,
     "spend_per_fan_per_week": 250,
     "cooling_off_hours": 48,
+    "judge": False,
+    "learning_applies": True,
+    "auto_send_guarantee": False,
+    "auto_send_risk": 0.01,
+    "auto_send_sample": 0.1,
 }
 
 
@@ -98,6 +108,11 @@ def test_an_empty_environment_gives_the_documented_defaults(tmp_path: Path) -> N
         "offers_per_fan_per_day": 3,
         "spend_per_fan_per_week": 500,
         "cooling_off_hours": 24,
+        "judge": True,
+        "learning_applies": False,
+        "auto_send_guarantee": True,
+        "auto_send_risk": 0.02,
+        "auto_send_sample": 0.05,
     }
 
 
@@ -146,6 +161,11 @@ OTHER_VALUES: dict[str, tuple[str, Any, Any]] = {
     "AI_OFFERS_PER_FAN_PER_DAY": ("offers_per_fan_per_day", 1, 0),
     "AI_SPEND_PER_FAN_PER_WEEK": ("spend_per_fan_per_week", 0, 50),
     "AI_COOLING_OFF_HOURS": ("cooling_off_hours", 72, 1),
+    "AI_JUDGE": ("judge", False, True),
+    "AI_LEARNING_APPLIES": ("learning_applies", True, False),
+    "AI_AUTO_SEND_GUARANTEE": ("auto_send_guarantee", False, True),
+    "AI_AUTO_SEND_RISK": ("auto_send_risk", 0.05, 0.01),
+    "AI_AUTO_SEND_SAMPLE": ("auto_send_sample", 0.5, 0),
 }
 FOR_ONE_CREATOR = sorted(set(FLAG_FIELDS) - {"AI_MAX_TOKENS_PER_DAY", "AI_ROLLOUT_CREATOR"})
 
@@ -171,6 +191,9 @@ def test_no_creator_overrides_what_is_the_whole_installations(name: str) -> None
     assert flags({name: general}, {name: own}) == flags({name: general})
 
 
+SWITCHES = {
+    name for name, field in FLAG_FIELDS.items() if Settings.model_fields[field].annotation is bool
+}
 BAD: list[tuple[str, Any]] = [
     ("ENABLE_AI_CHAT", "perhaps"),
     ("ENABLE_AI_CHAT", None),
@@ -187,7 +210,7 @@ BAD: list[tuple[str, Any]] = [
     ("AI_ROLLOUT_STAGE", 0),
     ("AI_ROLLOUT_STAGE", 5),
     ("AI_ROLLOUT_CREATOR", 7),
-    *((name, True) for name in FLAG_FIELDS if name != "ENABLE_AI_CHAT"),
+    *((name, True) for name in FLAG_FIELDS if name not in SWITCHES),
 ]
 
 

@@ -7,48 +7,43 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaultcrm.controls.limits import (
-    PROMPT_TOKEN_BUDGET,
+    LONGEST_ANSWER_TOKENS,
+    nearest_throttle,
+    policies,
     require_reserved,
-    reservation_for,
     throttle_seconds,
 )
+from vaultcrm.controls.limits.windows import windows_at
 from vaultcrm.domain.errors import LimitExceeded
-from vaultcrm.domain.limits import REQUESTS_PER_HOUR, TOKENS_PER_DAY
+from vaultcrm.domain.limits import REQUESTS_PER_HOUR, TOKENS_PER_DAY, LimitState, Quota
 from vaultcrm.settings import Settings
 
 NOW = datetime(2026, 11, 20, 18, 30, 15, 500, tzinfo=UTC)
-RESERVED = reservation_for(free=False, now=NOW)
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+CREATOR_DOLLARS = "creator_usd_per_month"
 
 
-def refused(used: dict[str, int], now: datetime = NOW) -> LimitExceeded:
-    reservation = reservation_for(free=False, now=now)
+def requests(used: int | None, ceiling: int = 100) -> LimitState:
+    return LimitState(REQUESTS_PER_HOUR, ceiling, 1, used)
+
+
+def tokens(used: int | None, ceiling: int = 100_000) -> LimitState:
+    return LimitState(TOKENS_PER_DAY, ceiling, 5_024, used)
+
+
+def dollars(used: int | None, ceiling: int = 5_000_000) -> LimitState:
+    return LimitState(CREATOR_DOLLARS, ceiling, 20_240, used)
+
+
+def refused(*states: LimitState, now: datetime = NOW, zone: str = "UTC") -> LimitExceeded:
     with pytest.raises(LimitExceeded) as error:
-        require_reserved(used, reservation, per_hour=100, per_day=100_000, now=now)
+        require_reserved(states, windows_at(now, zone), now)
     return error.value
 
 
-def test_a_call_reserves_the_prompts_budget_and_the_longest_answer() -> None:
+def test_a_call_reserves_the_longest_answer_that_may_be_set() -> None:
     longest = Settings.model_fields["ai_max_tokens_per_message"].metadata
-    assert RESERVED.tokens == PROMPT_TOKEN_BUDGET + max(
-        bound.le for bound in longest if hasattr(bound, "le")
-    )
-
-
-def test_a_call_that_reaches_no_model_reserves_no_tokens() -> None:
-    assert reservation_for(free=True, now=NOW).tokens == 0
-
-
-def test_a_call_is_counted_in_the_hour_and_the_day_in_which_it_begins() -> None:
-    assert RESERVED.hour == datetime(2026, 11, 20, 18, tzinfo=UTC)
-    assert RESERVED.day == datetime(2026, 11, 20, tzinfo=UTC)
-
-
-@given(MOMENTS)
-def test_every_moment_lies_in_its_own_hour_and_day(now: datetime) -> None:
-    reservation = reservation_for(free=False, now=now)
-    assert timedelta() <= now - reservation.hour < timedelta(hours=1)
-    assert timedelta() <= now - reservation.day < timedelta(days=1)
+    assert max(bound.le for bound in longest if hasattr(bound, "le")) == LONGEST_ANSWER_TOKENS
 
 
 @pytest.mark.parametrize(
@@ -70,13 +65,24 @@ def test_more_use_never_makes_calls_faster_and_none_waits_longer_than_three_seco
     assert 0 <= throttle_seconds(used, limit) <= throttle_seconds(used + more, limit) <= 3
 
 
-def test_a_call_that_has_reserved_both_may_go_on() -> None:
-    used = {REQUESTS_PER_HOUR: 100, TOKENS_PER_DAY: 100_000}
-    require_reserved(used, RESERVED, per_hour=100, per_day=100_000, now=NOW)
+def test_of_several_limits_the_nearest_one_decides_how_long_a_call_waits() -> None:
+    assert nearest_throttle([requests(10), tokens(10_000)]) == 0
+    assert nearest_throttle([requests(10), tokens(95_000)]) == pytest.approx(1.5)
+    assert nearest_throttle([tokens(95_000), dollars(4_950_000)]) == pytest.approx(2.7)
+    assert nearest_throttle([requests(96), tokens(10_000)]) == pytest.approx(1.5)
+
+
+def test_the_only_request_of_an_hour_is_not_slowed() -> None:
+    assert nearest_throttle([requests(1, ceiling=1), tokens(5_024)]) == 0
+
+
+def test_a_call_that_every_limit_lets_in_may_go_on() -> None:
+    states = (requests(100), tokens(100_000), dollars(5_000_000))
+    require_reserved(states, windows_at(NOW, "UTC"), NOW)
 
 
 def test_a_user_over_the_hourly_limit_is_told_the_limit_and_what_to_do() -> None:
-    error = refused({TOKENS_PER_DAY: 5024})
+    error = refused(requests(None), tokens(5_024))
     assert error.limit == REQUESTS_PER_HOUR
     assert str(error) == (
         "The limit of 100 drafts an hour is reached. Try again when the hour is over, "
@@ -86,27 +92,52 @@ def test_a_user_over_the_hourly_limit_is_told_the_limit_and_what_to_do() -> None
 
 
 def test_at_the_daily_limit_everybody_is_told_the_limit_and_what_to_do() -> None:
-    error = refused({REQUESTS_PER_HOUR: 1})
+    error = refused(requests(1), tokens(None))
     assert error.limit == TOKENS_PER_DAY
     assert "The limit of 100,000 tokens a day is reached" in str(error)
-    assert f"this draft may need {RESERVED.tokens:,}" in str(error)
+    assert "this draft may need 5,024" in str(error)
     assert "AI_MAX_TOKENS_PER_DAY" in str(error)
     assert error.retry_after == 5 * 3600 + 29 * 60 + 45
 
 
-def test_when_both_limits_refuse_the_callers_own_is_told() -> None:
-    assert refused({}).limit == REQUESTS_PER_HOUR
+def test_at_a_budget_a_caller_is_told_whose_it_is_how_much_and_when_it_begins_anew() -> None:
+    error = refused(requests(1), tokens(5_024), dollars(None), zone="Europe/Berlin")
+    assert error.limit == CREATOR_DOLLARS
+    assert str(error) == (
+        "This creator's budget of $5.00 a month is used up (this draft may need $0.0202). It "
+        "begins anew on 1 December at 00:00 (Europe/Berlin). Write the reply yourself, wait until "
+        "then, or ask a manager to raise the budget."
+    )
+    assert error.retry_after == int(
+        timedelta(days=10, hours=4, minutes=29, seconds=45).total_seconds()
+    )
 
 
-@given(MOMENTS)
+def test_when_several_limits_refuse_the_one_that_lasts_longest_is_told() -> None:
+    assert refused(requests(None), tokens(None), dollars(None)).limit == CREATOR_DOLLARS
+    assert refused(requests(None), tokens(None)).limit == TOKENS_PER_DAY
+
+
+def test_a_refused_caller_is_told_what_is_left_when_what_it_reserved_is_given_back() -> None:
+    error = refused(requests(3), tokens(None), dollars(1_020_240))
+    assert error.quotas == (
+        Quota(REQUESTS_PER_HOUR, 100, 98, 3_600, 1_785),
+        Quota(TOKENS_PER_DAY, 100_000, 0, 86_400, 19_785),
+        Quota(CREATOR_DOLLARS, 5_000_000, 4_000_000, 30 * 86_400, 10 * 86_400 + 19_785),
+    )
+
+
+def test_a_caller_who_was_let_in_is_told_what_is_left_after_them() -> None:
+    [left] = policies([tokens(20_000)], windows_at(NOW, "UTC"), NOW)
+    assert (left.quota, left.left) == (100_000, 80_000)
+
+
+@given(MOMENTS, st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"]))
 def test_whoever_waits_as_long_as_told_comes_in_the_next_window_and_not_long_after_it_began(
-    now: datetime,
+    now: datetime, zone: str
 ) -> None:
-    for error, length in (
-        (refused({TOKENS_PER_DAY: 1}, now), timedelta(hours=1)),
-        (refused({REQUESTS_PER_HOUR: 1}, now), timedelta(days=1)),
-    ):
-        begun = reservation_for(free=False, now=now)
-        start = begun.hour if error.limit == REQUESTS_PER_HOUR else begun.day
-        late = now + timedelta(seconds=error.retry_after) - (start + length)
+    windows = windows_at(now, zone)
+    for state in (requests(None), tokens(None), dollars(None)):
+        ends = windows.of(state.kind)[1]
+        late = now + timedelta(seconds=refused(state, now=now, zone=zone).retry_after) - ends
         assert timedelta() <= late <= timedelta(seconds=1)

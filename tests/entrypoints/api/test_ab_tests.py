@@ -9,6 +9,7 @@ from tests.support.app import RunningApp
 from tests.support.world import SignedIn, conversation, rows, sign_in
 from vaultcrm.domain.ids import new_id
 from vaultcrm.domain.people import Role
+from vaultcrm.pipeline.prompting import PROMPT_VERSIONS
 
 pytestmark = pytest.mark.anyio
 
@@ -65,10 +66,10 @@ async def test_a_test_begins_as_a_draft_with_its_variants_and_no_results(
     test = await manager.made(PATH, models(creator_id))
     assert (test["status"], test["kind"], test["startedAt"]) == ("draft", "model", None)
     assert [(one["name"], one["weight"]) for one in test["variants"]] == [("a", 3), ("b", 1.5)]
-    assert test["results"] == [
-        {"variant": "a", "generations": 0},
-        {"variant": "b", "generations": 0},
-    ]
+    counted = [(one["variant"], one["generations"], one["share"]) for one in test["results"]]
+    assert counted == [("a", 0, 0.0), ("b", 0, 0.0)]
+    assert (test["metric"], test["smallestEffect"]) == ("reply_rate", 0.03)
+    assert (test["allocation"], test["verdict"], test["differences"]) == ("fixed", None, [])
     listed = await manager.found(PATH, creatorId=creator_id)
     assert listed == {"items": [test], "nextCursor": None}
     [trace] = await rows(app, "SELECT * FROM audit_log WHERE action = 'ab_test.added'")
@@ -112,7 +113,7 @@ async def test_one_test_of_a_kind_runs_for_a_creator(manager: SignedIn) -> None:
     mia, theo = await creator(manager, "mia"), await creator(manager, "theo")
     first = await manager.made(PATH, models(mia, "first"))
     second = await manager.made(PATH, models(mia, "second"))
-    other_kind = await manager.made(PATH, models(mia, "prompts", kind="prompt"))
+    other_kind = await manager.made(PATH, with_references(mia, "prompt", *PROMPT_VERSIONS))
     other_creator = await manager.made(PATH, models(theo))
     assert await moved(manager, first, "running") == (200, "running")
     assert await moved(manager, second, "running") == (409, "draft")
@@ -240,3 +241,55 @@ async def test_a_start_again_with_the_same_key_is_answered_as_it_was(manager: Si
     again = await manager.post(path, {**body, "status": "running"}, key="k-1")
     assert (first.status_code, again.json()) == (200, first.json())
     assert again.headers["Idempotency-Replayed"] == "true"
+
+
+async def test_what_decides_a_test_is_said_when_it_is_added(manager: SignedIn) -> None:
+    body = models(await creator(manager)) | {
+        "metric": "revenue_per_message",
+        "smallestEffect": 25,
+        "allocation": "thompson",
+        "guardrails": {"rejections": 0.1},
+    }
+    test = await manager.made(PATH, body)
+    told = (test["metric"], test["smallestEffect"], test["allocation"])
+    assert told == ("revenue_per_message", 25, "thompson")
+    found = await manager.found(f"{PATH}/{test['id']}")
+    assert found == test | {"whatIf": [], "series": []}
+    for wrong in ({"metric": "luck"}, {"smallestEffect": 0}, {"guardrails": {"rejections": 0}}):
+        assert (await manager.post(PATH, body | {"testName": "x"} | wrong)).status_code == 422
+
+
+async def test_a_started_test_shares_fans_out_by_its_weights(manager: SignedIn) -> None:
+    test = await manager.made(PATH, models(await creator(manager)))
+    assert await moved(manager, test, "running") == (200, "running")
+    found = await manager.found(f"{PATH}/{test['id']}")
+    assert [round(one["share"], 4) for one in found["results"]] == [0.6667, 0.3333]
+
+
+async def test_prompts_and_models_are_those_that_there_are(manager: SignedIn) -> None:
+    mia = await creator(manager)
+    assert await faults(manager, with_references(mia, "prompt", *PROMPT_VERSIONS, "1")) == [
+        f"variants.{len(PROMPT_VERSIONS)}.reference"
+    ]
+    retired = with_references(mia, "model", "claude-sonnet-5-5", "claude-3-5-sonnet-20241022")
+    assert await faults(manager, retired) == ["variants.1.reference"]
+
+
+async def test_templates_of_one_test_are_of_one_category_and_short_enough_to_begin_from(
+    app: RunningApp, manager: SignedIn
+) -> None:
+    mia, ids = await creator(manager), {}
+    for name, category, text in (
+        ("reply", "reply", "Hello"),
+        ("thanks", "thank_you", "Thanks"),
+        ("long", "reply", "a" * 1_001),
+    ):
+        body = {"creatorId": mia, "name": name, "category": category, "templateText": text}
+        ids[name] = (await manager.made("/api/templates", body))["id"]
+    for wrong in ("thanks", "long"):
+        body = with_references(mia, "template", ids["reply"], ids[wrong])
+        assert await faults(manager, body) == ["variants.1.reference"]
+    gone = await manager.made(PATH, with_references(mia, "template", ids["reply"], ids["reply"]))
+    await rows(app, "UPDATE ai_message_templates SET archived_at = now()")
+    path, start = f"{PATH}/{gone['id']}/status", {"creatorId": mia, "status": "running"}
+    assert (await manager.post(path, start)).status_code == 422

@@ -16,6 +16,7 @@ from tests.support.app import RunningApp
 from tests.support.fixtures import with_claude
 from tests.support.gate import PATIENCE_SECONDS, Gate
 from tests.support.world import SignedIn, Talk, conversation, counters, rows, set_flag, sign_in
+from vaultcrm.adapters.llm.catalog import find_model, most_micro_usd
 from vaultcrm.controls.limits import LONGEST_ANSWER_TOKENS, PROMPT_TOKEN_BUDGET
 from vaultcrm.domain.people import Role
 
@@ -125,6 +126,29 @@ async def test_requests_of_two_processes_never_pass_the_daily_tokens_together(
     used = await counters(claude)
     assert used["tokens_per_day", "all"] == spent["tokens"] <= limit
     assert used["requests_per_hour", str(admin.user_id)] == 10
+
+
+async def test_requests_of_two_processes_never_pass_a_creators_budget_in_dollars_together(
+    claude: RunningApp, gate: Gate, llm: LlmStub
+) -> None:
+    admin = await sign_in(claude, Role.ADMIN)
+    talk = await conversation(admin)
+    await set_flag(admin, "AI_MAX_TOKENS_PER_DAY", 10**9)
+    most = most_micro_usd(
+        find_model("claude-sonnet-5-5"), PROMPT_TOKEN_BUDGET, LONGEST_ANSWER_TOKENS
+    )
+    budget = {"scope": "creator", "creatorId": talk.creator_id, "period": "month", "unit": "usd"}
+    dollars = (10 * most + most - 1) / 1_000_000
+    await admin.made("/api/budgets", budget | {"amount": dollars, "reason": "try"})
+
+    tally = await from_two_processes(claude, gate, admin, talk, let_in=10)
+
+    assert sorted(tally.statuses) == [200] * 10 + [429] * 54
+    [spent] = await rows(claude, "SELECT sum(cost_micro_usd) AS micro_usd FROM usage")
+    used = await counters(claude)
+    assert used["creator_usd_per_month", talk.creator_id] == spent["micro_usd"] < 10 * most
+    assert used["requests_per_hour", str(admin.user_id)] == 10
+    assert await rows(claude, "SELECT 1 FROM open_reservations") == []
 
 
 async def test_a_user_gets_exactly_so_many_drafts_an_hour_in_all_processes(

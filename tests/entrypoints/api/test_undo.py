@@ -240,13 +240,15 @@ async def test_of_an_undo_and_the_sending_at_the_same_moment_only_one_happens(
     manager = await sign_in(slow, Role.MANAGER)
     talk, first = await talk_of(manager)
     drafts = [first, *await copies(slow, first, 59)]
+    # Not by their ids, whose digits may look like a telephone number to the filter.
+    texts = {draft: f"text {number}" for number, draft in enumerate(drafts)}
     outcomes: Counter[str] = Counter()
 
     async def attempt(talk: Talk, item_id: UUID) -> Delivery | None:
         return await deliver_message(slow.parts, UUID(talk.creator_id), item_id)
 
     async def race(number: int, draft: str) -> None:
-        await approve(manager, draft, f"text of {draft}")
+        await approve(manager, draft, texts[draft])
         [item] = await rows(
             slow,
             """UPDATE outbox SET not_before = created_at WHERE generation_id = %(id)s
@@ -278,11 +280,11 @@ async def test_of_an_undo_and_the_sending_at_the_same_moment_only_one_happens(
     assert len(platform.taken) == outcomes["sent"]
 
     for draft in await waiting(manager, limit=100):
-        await approve(manager, draft, f"text of {draft}")
+        await approve(manager, draft, texts[draft])
     await time_has_come(slow)
     await run_jobs(slow)
     seen = Counter(taken.json["data"]["message"]["text"] for taken in platform.taken)
-    assert seen == Counter(f"text of {draft}" for draft in drafts)
+    assert seen == Counter(texts.values())
 
 
 async def test_of_two_who_take_the_same_approval_back_one_does(slow: RunningApp) -> None:

@@ -108,9 +108,9 @@ async def test_words_in_the_place_of_a_figure_are_not_set_as_one(mary: Person) -
     page = await mary.open(PATH)
 
     values = [given["class"] for _, given in page.elements if "value" in given.get("class", "")]
-    # Revenue, four shares of what was decided, time, findings, confidence, replies and offers.
-    assert sum("words" in given for given in values) == 10
-    assert len(values) == 15
+    # Revenue twice, four shares of what was decided, time, findings, confidence, replies, offers.
+    assert sum("words" in given for given in values) == 11
+    assert len(values) == 17
 
 
 async def test_a_draft_that_the_filter_stopped_is_told_from_one_that_a_person_rejected(

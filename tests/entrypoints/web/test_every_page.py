@@ -41,6 +41,7 @@ PAGES = (
     "disclosure",
     "dashboard",
     "flags",
+    "costs",
     "alerts",
     "audit",
     "team",

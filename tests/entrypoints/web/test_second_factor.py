@@ -11,7 +11,7 @@ from tests.entrypoints.web.accounts import PASSWORD, try_to_sign_in, with_passwo
 from tests.entrypoints.web.browser import Browser, Page, Person, sign_in, sign_in_path
 from tests.support.app import RunningApp, running_app
 from tests.support.fixtures import settings
-from tests.support.world import rows
+from tests.support.world import own_details, rows
 from vaultcrm.controls.auth import FirstStep, second_step_token
 from vaultcrm.controls.auth.totp import code_of, step_at
 from vaultcrm.controls.secrets import Sealer, installation_key
@@ -58,7 +58,7 @@ async def audited(app: RunningApp, action: str) -> list[dict[str, object]]:
     found = await rows(
         app, "SELECT details FROM audit_log WHERE action = %(action)s ORDER BY id", action=action
     )
-    return [row["details"] for row in found]
+    return [own_details(row) for row in found]
 
 
 async def test_an_app_is_shown_a_picture_and_a_key_and_nothing_is_in_force_before_its_first_code(

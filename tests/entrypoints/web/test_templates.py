@@ -8,6 +8,7 @@ import pytest
 
 from tests.entrypoints.web.browser import Page, Person, sign_in
 from tests.support.app import RunningApp
+from tests.support.outcomes import attribute_all
 from tests.support.world import Talk, conversation, rows
 from vaultcrm.domain.ids import new_id
 from vaultcrm.domain.people import Role
@@ -367,8 +368,9 @@ async def test_what_a_template_brings_is_counted_from_the_messages_that_were_mad
         (160, 25, False),  # answered too late for an answer
         (90, None, False),
         (10, None, False),  # may still be answered: not counted
-        (5, 1, False),  # answered
+        (5, 1, False),  # answered at once, and no more counted than the one before
         (24 * 31, 1, True),  # longer ago than a month
+        *[(100 + n, 1 if n % 2 else None, n == 0) for n in range(27)],
     ]
     for number, (ago, after, bought) in enumerate(sent):
         other = await conversation(mary.api, fan=f"fan{number}", said=())
@@ -377,16 +379,46 @@ async def test_what_a_template_brings_is_counted_from_the_messages_that_were_mad
         if after is not None:
             await stored_message(app, other, at + timedelta(hours=after), sender="fan")
 
+    await attribute_all(app)
+
     page = (await mary.open(path)).html
     [told] = (await mary.api.found("/api/templates"))["items"]
 
-    for figure in ("2 of 4 (50 %)", "1 of 4 (25 %)", "$5.00", "4 sent · 50 % answered"):
+    for figure in (
+        "14 of 30 (47 %, between 30 and 64 %)",
+        "2 of 30 (7 %, between 2 and 21 %)",
+        "$0.33 a message, between $0.00 and $0.79",
+        "30 sent · 47 % answered",
+    ):
         assert figure in page
-    assert told["performanceStats"] == {
-        "sent": 4,
-        "replied": 2,
-        "bought": 1,
-        "revenueMinor": {"USD": 500},
+    stats = told["performanceStats"]
+    assert [stats[name] for name in ("sent", "replied", "offers", "bought")] == [30, 14, 30, 2]
+    assert stats["revenueMinor"] == {"USD": 1000}
+    assert stats["replyRate"] == pytest.approx(
+        {"value": 14 / 30, "low": 0.302, "high": 0.6386}, abs=1e-3
+    )
+    assert stats["byTier"]["low"]["sent"] == 30
+
+
+async def test_of_too_few_messages_a_template_tells_counts_and_no_shares(app: RunningApp) -> None:
+    mary = await sign_in(app, Role.MANAGER, name="Mary")
+    path = await template(mary, await conversation(mary.api), priceMinor=500)
+    for number, value in enumerate((0, 0, 60_000)):
+        fan = await conversation(mary.api, fan=f"fan{number}", value_minor=value, said=())
+        at = app.parts.now() - timedelta(days=3)
+        await stored_message(app, fan, at, template=path[11:], bought_at=at)
+    await attribute_all(app)
+
+    page = (await mary.open(path)).html
+    [told] = (await mary.api.found("/api/templates"))["items"]
+
+    assert "3 of 3" in page
+    assert "Not enough data yet for shares" in page
+    assert "3 sent · 0 answered · 3 bought" in page
+    assert told["performanceStats"]["replyRate"] is None
+    assert {tier: one["bought"] for tier, one in told["performanceStats"]["byTier"].items()} == {
+        "high": 1,
+        "low": 2,
     }
 
 

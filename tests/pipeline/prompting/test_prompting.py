@@ -346,3 +346,32 @@ def test_how_long_ago_something_was_is_told_in_the_largest_whole_unit(
     seconds: int, words: str
 ) -> None:
     assert ago(NOW - timedelta(seconds=seconds), NOW) == words
+
+
+def test_examples_stand_in_the_stable_part_and_change_nothing_else_of_it() -> None:
+    """UPDATE_RENDERINGS=1 stores what is rendered now."""
+    shown = ("Long days are for early nights.", "Tell me the <b>best</b> part\nof it!")
+    text = render_system(CREATOR, PLAIN_VOICE, examples=shown)
+    assert text == stored("system_examples", text)
+    assert "- Tell me the ‹b›best‹/b› part of it!" in text
+    without = [
+        line for line in text.splitlines() if line not in render_system(CREATOR, PLAIN_VOICE)
+    ]
+    assert len(without) == 1 + len(shown)
+
+
+def test_examples_are_left_out_where_a_voice_leaves_no_room_for_them() -> None:
+    shown = replace(RICH, examples=("Long days are for early nights.",))
+    assert "Long days are for early nights." in build(shown).system
+    phrases = tuple(f"phrase number {number} with some more words" for number in range(55))
+    wordy = replace(VOICE, system_prompt="Be kind. " * 430, preferred_phrases=phrases)
+    cut = build_prompt(
+        shown,
+        wordy,
+        GenerationType.REPLY,
+        engagement=50,
+        candidates=2,
+        token_budget=PROMPT_TOKEN_BUDGET,
+        now=NOW,
+    )
+    assert "Long days are for early nights." not in cut.system

@@ -15,6 +15,16 @@ What we take, one event a body:
               "purchase": {"messageId": "m-9", "amountMinor": 2500, "currency": "USD",
                            "purchasedAt": "2026-11-01T10:05:00Z"}}}
 
+    {"type": "refund.created",
+     "id": "evt_3",
+     "data": {"fan": {"handle": "tom88", "displayName": "Tom"},
+              "conversation": "chat-17",
+              "refund": {"messageId": "m-9", "amountMinor": 2500, "currency": "USD",
+                         "refundedAt": "2026-11-03T09:00:00Z", "kind": "chargeback"}}}
+
+A refund's `kind` is `refund`, which may be left out, or `chargeback`. Several that name one message
+are parts of what it cost.
+
 `id` is the same as the `webhook-id` header and makes the event count once. `displayName` may be
 left out. References and ids have 1-200 characters, handles and names up to 100, none of them a
 control character; a text has 1-10,000 characters and is not blank; an amount is 1-100,000,000
@@ -148,6 +158,14 @@ class _Purchase(_Part):
     purchased_at: Time
 
 
+class _Refund(_Part):
+    message_id: Reference
+    amount_minor: Annotated[int, Field(gt=0, le=GREATEST_AMOUNT)]
+    currency: Annotated[str, AfterValidator(_storable), Field(pattern=r"^[A-Z]{3}$")]
+    refunded_at: Time
+    kind: Literal["refund", "chargeback"] = "refund"
+
+
 class _MessageData(_Part):
     fan: _Fan
     conversation: Reference
@@ -158,6 +176,12 @@ class _PurchaseData(_Part):
     fan: _Fan
     conversation: Reference
     purchase: _Purchase
+
+
+class _RefundData(_Part):
+    fan: _Fan
+    conversation: Reference
+    refund: _Refund
 
 
 class _MessageCreated(_Part):
@@ -198,9 +222,28 @@ class _PurchaseCreated(_Part):
         )
 
 
-_EVENTS: Final = ("message.created", "purchase.created")
-_EVENT: Final[TypeAdapter[_MessageCreated | _PurchaseCreated]] = TypeAdapter(
-    Annotated[_MessageCreated | _PurchaseCreated, Field(discriminator="type")]
+class _RefundCreated(_Part):
+    type: Literal["refund.created"]
+    id: Reference
+    data: _RefundData
+
+    def event(self) -> InboundEvent:
+        data = self.data
+        return InboundEvent(
+            event_id=self.id,
+            kind=EventKind(data.refund.kind),
+            fan_handle=data.fan.handle,
+            fan_display_name=data.fan.display_name or data.fan.handle,
+            conversation_ref=data.conversation,
+            occurred_at=data.refund.refunded_at,
+            message_ref=data.refund.message_id,
+            amount=Money(data.refund.amount_minor, data.refund.currency),
+        )
+
+
+_EVENTS: Final = ("message.created", "purchase.created", "refund.created")
+_EVENT: Final[TypeAdapter[_MessageCreated | _PurchaseCreated | _RefundCreated]] = TypeAdapter(
+    Annotated[_MessageCreated | _PurchaseCreated | _RefundCreated, Field(discriminator="type")]
 )
 
 

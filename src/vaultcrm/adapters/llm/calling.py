@@ -186,7 +186,7 @@ class ModelDrafter(ABC):
     def _drafting(self, request: DraftRequest) -> Call:
         turn = f"{request.prompt.turn}\n\n{ask_for_candidates(request.candidates)}"
         return Call(
-            model=self.model,
+            model=request.model or self.model,
             prompt=Prompt(request.prompt.system, turn),
             schema=draft_schema(request.candidates),
             max_tokens=request.max_tokens,
@@ -200,4 +200,4 @@ class ModelDrafter(ABC):
             lambda text: read_candidates(text, request.candidates),
             lambda repair: self._ask(replace(call, repair=repair)),
         )
-        return draft_of(settled, self.model)
+        return draft_of(settled, call.model)

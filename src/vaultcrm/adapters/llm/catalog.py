@@ -1,8 +1,9 @@
 """What models can do and what they cost: the dated table `models.toml`, and sums over it."""
 
 import tomllib
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from importlib import resources
@@ -52,10 +53,51 @@ class ModelCard:
     retired: date | None = None
 
 
-def find_model(name: str) -> ModelCard:
-    """The card of a model by its name or one of its other names. Never fails: see `ModelCard`."""
-    card = _table().get(name)
-    return card if card is not None else replace(_dearest(), name=name)
+def find_model(name: str, at: datetime | None = None) -> ModelCard:
+    """The card of a model by its name or one of its other names, with the prices of a moment, which
+    is now if it is left out. Never fails: see `ModelCard`.
+    """
+    return _table().find(name, at or datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    """Cards by name, each with the days (UTC) from which they hold, the latest first."""
+
+    cards: Mapping[str, tuple[tuple[date, ModelCard], ...]]
+
+    def find(self, name: str, at: datetime) -> ModelCard:
+        """See `find_model`. Before its first price a model costs as much as by its first."""
+        day = at.astimezone(UTC).date()
+        dated = self.cards.get(name)
+        if dated is not None:
+            return _in_force(dated, day)
+        in_force = [_in_force(one, day) for one in self.cards.values()]
+        dearest = max(in_force, key=lambda card: (card.prices.output, card.prices.input))
+        return ModelCard(name=name, known=False, prices=dearest.prices)
+
+
+def _in_force(dated: tuple[tuple[date, ModelCard], ...], day: date) -> ModelCard:
+    for since, card in dated:
+        if since <= day:
+            return card
+    return dated[-1][1]
+
+
+def read_table(text: str) -> PriceTable:
+    """The table of a text like that of `models.toml`.
+
+    Raises tomllib.TOMLDecodeError, KeyError or ValueError for what is no such table.
+    """
+    cards: dict[str, tuple[tuple[date, ModelCard], ...]] = {}
+    for row in tomllib.loads(text, parse_float=Decimal)["model"]:
+        prices = sorted(row["price"], key=lambda price: price["from"], reverse=True)
+        if len({price["from"] for price in prices}) < len(prices):
+            raise ValueError(f"{row['name']} has two prices from the same day")
+        dated = tuple((price["from"], _card(row, price)) for price in prices)
+        for name in (row["name"], *row.get("also", ())):
+            cards[name] = dated
+    return PriceTable(cards)
 
 
 def cost_micro_usd(card: ModelCard, usage: TokenUsage) -> int:
@@ -74,40 +116,45 @@ def cost_micro_usd(card: ModelCard, usage: TokenUsage) -> int:
     return -(-prices.nano_usd(usage) // 1000)
 
 
+def most_micro_usd(card: ModelCard, prompt_tokens: int, answer_tokens: int) -> int:
+    """The most that a call can cost: a prompt of which each token is read, written to the cache or
+    taken from it, whichever is dearest, and an answer, both as long as they may be.
+    """
+    usages = (
+        TokenUsage(input=prompt_tokens, output=answer_tokens),
+        TokenUsage(cache_write=prompt_tokens, output=answer_tokens),
+        TokenUsage(cache_read=prompt_tokens, output=answer_tokens),
+    )
+    return max(cost_micro_usd(card, usage) for usage in usages)
+
+
+def usable_models(today: date) -> list[str]:
+    """The models of the table that can be called on a day, by their first names."""
+    cards = {dated[0][1].name: dated[0][1] for dated in _table().cards.values()}
+    return [name for name, card in cards.items() if card.retired is None or card.retired > today]
+
+
 def table_date() -> date:
     """The day the table was last checked."""
-    return date.fromisoformat(str(_data()["as_of"]))
+    return date.fromisoformat(str(tomllib.loads(_text())["as_of"]))
 
 
 @cache
-def _data() -> dict[str, Any]:
-    text = resources.files("vaultcrm.adapters.llm").joinpath("models.toml").read_text("utf-8")
-    return tomllib.loads(text, parse_float=Decimal)
+def _text() -> str:
+    return resources.files("vaultcrm.adapters.llm").joinpath("models.toml").read_text("utf-8")
 
 
 @cache
-def _table() -> dict[str, ModelCard]:
-    cards: dict[str, ModelCard] = {}
-    for row in _data()["model"]:
-        card = _card(row)
-        for name in (card.name, *row.get("also", ())):
-            cards[name] = card
-    return cards
+def _table() -> PriceTable:
+    return read_table(_text())
 
 
-@cache
-def _dearest() -> ModelCard:
-    """A card for a model that is not in the table."""
-    dearest = max(_table().values(), key=lambda card: (card.prices.output, card.prices.input))
-    return ModelCard(name="", known=False, prices=dearest.prices)
-
-
-def _card(row: dict[str, Any]) -> ModelCard:
-    long_prompt = row.get("long_prompt")
+def _card(row: dict[str, Any], price: dict[str, Any]) -> ModelCard:
+    long_prompt = price.get("long_prompt")
     return ModelCard(
         name=row["name"],
         known=True,
-        prices=_prices(row),
+        prices=_prices(price),
         thinking=row["thinking"],
         takes_temperature=row["takes_temperature"],
         structured_output=row["structured_output"],

@@ -4,6 +4,7 @@ With OpenTelemetry set up, each call is a span too, with the attributes that its
 language models have, and no text.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
@@ -13,7 +14,7 @@ from opentelemetry import trace
 
 from vaultcrm.adapters.llm.calling import ModelDrafter
 from vaultcrm.adapters.llm.catalog import cost_micro_usd, find_model
-from vaultcrm.controls.monitoring.observed import OK, Observed
+from vaultcrm.controls.monitoring.observed import OK, STOPPED, Observed
 from vaultcrm.domain.drafting import Draft, DraftDelta, DraftRequest, MessageAnalysis
 from vaultcrm.domain.errors import DrafterError
 from vaultcrm.domain.generation import TokenUsage
@@ -41,13 +42,13 @@ class MeasuredModel:
         self.checker = inner.checker
 
     async def draft(self, request: DraftRequest) -> Draft:
-        with self._measured(self.model, DRAFT):
+        with self._measured(request.model or self.model, DRAFT):
             draft = await self._inner.draft(request)
         self._used(draft.model, DRAFT, draft.usage)
         return draft
 
     async def stream(self, request: DraftRequest) -> AsyncIterator[DraftDelta | Draft]:
-        with self._measured(self.model, DRAFT):
+        with self._measured(request.model or self.model, DRAFT):
             async with aclosing(self._inner.stream(request)) as items:  # type: ignore[type-var]  # a generator, which the port does not promise
                 async for item in items:
                     if isinstance(item, Draft):
@@ -91,8 +92,11 @@ class MeasuredModel:
             except DrafterError as error:
                 outcome = error.slug
                 raise
+            except asyncio.CancelledError as cancelled:
+                outcome = STOPPED if STOPPED in cancelled.args else TIMED_OUT
+                raise
             finally:
-                if outcome != OK:
+                if outcome not in {OK, STOPPED}:
                     span.set_attribute("error.type", outcome)
                     span.set_status(trace.StatusCode.ERROR)
                 seconds = time.perf_counter() - began

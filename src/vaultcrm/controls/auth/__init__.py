@@ -171,6 +171,15 @@ def require_creator(caller: Caller, creator_id: UUID) -> None:
         raise NotFound("creator")
 
 
+def require_every_creator(caller: Caller) -> None:
+    """Raise Forbidden for whoever would change for all creators what they may change for some."""
+    if not caller.all_creators:
+        raise Forbidden(
+            "This holds for every creator, and you act for some of them. Ask an admin who acts for "
+            "all, or change it for one creator."
+        )
+
+
 def require_role(caller: Caller, *roles: Role) -> None:
     if not caller.is_one_of(*roles):
         allowed = ", ".join(role.value for role in roles)

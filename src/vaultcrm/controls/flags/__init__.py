@@ -23,6 +23,11 @@ FLAG_FIELDS = {
     "AI_OFFERS_PER_FAN_PER_DAY": "ai_offers_per_fan_per_day",
     "AI_SPEND_PER_FAN_PER_WEEK": "ai_spend_per_fan_per_week",
     "AI_COOLING_OFF_HOURS": "ai_cooling_off_hours",
+    "AI_JUDGE": "ai_judge",
+    "AI_LEARNING_APPLIES": "ai_learning_applies",
+    "AI_AUTO_SEND_GUARANTEE": "ai_auto_send_guarantee",
+    "AI_AUTO_SEND_RISK": "ai_auto_send_risk",
+    "AI_AUTO_SEND_SAMPLE": "ai_auto_send_sample",
 }
 """Flag names and the setting that each defaults to."""
 
@@ -98,4 +103,9 @@ def _flags(values: Mapping[str, Any]) -> Flags:
         offers_per_fan_per_day=values["ai_offers_per_fan_per_day"],
         spend_per_fan_per_week=values["ai_spend_per_fan_per_week"],
         cooling_off_hours=values["ai_cooling_off_hours"],
+        judge=values["ai_judge"],
+        learning_applies=values["ai_learning_applies"],
+        auto_send_guarantee=values["ai_auto_send_guarantee"],
+        auto_send_risk=values["ai_auto_send_risk"],
+        auto_send_sample=values["ai_auto_send_sample"],
     )

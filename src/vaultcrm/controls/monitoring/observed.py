@@ -25,6 +25,8 @@ UNWATCHED = frozenset({"/healthz", "/readyz", "/metrics", "/static"})
 them: among a thousand questions for health, ten requests of people that fail would not be seen."""
 
 OK = "ok"
+STOPPED = "stopped"
+"""The outcome of a call that was stopped because AI was switched off: nothing has failed."""
 
 
 @dataclass(slots=True)
@@ -83,12 +85,14 @@ class Observed:
         minute.request_ms += round(seconds * 1000)
 
     def model_call(self, model: str, purpose: str, outcome: str, seconds: float) -> None:
-        """A model was asked, with all retries; the outcome is `OK` or what kind of error it was."""
+        """A model was asked, with all retries; the outcome is `OK`, `STOPPED` or what kind
+        of error it was.
+        """
         self._calls[model, purpose, outcome] += 1
         self._call_times.setdefault((model, purpose), Durations()).add(seconds)
         minute = self._minute()
         minute.calls += 1
-        minute.failed_calls += outcome != OK
+        minute.failed_calls += outcome not in {OK, STOPPED}
         minute.call_ms += round(seconds * 1000)
 
     def model_usage(

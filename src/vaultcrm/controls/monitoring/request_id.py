@@ -2,16 +2,12 @@
 
 import re
 import secrets
-from contextvars import ContextVar
+
+from vaultcrm.domain.request_id import begin_request, current_request_id
+
+__all__ = ["current_request_id", "take_request_id"]
 
 _GOOD = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-_current: ContextVar[str | None] = ContextVar("request_id", default=None)
-
-
-def current_request_id() -> str | None:
-    """The request that this task answers; None outside of one."""
-    return _current.get()
 
 
 def take_request_id(given: str | None) -> str:
@@ -19,5 +15,5 @@ def take_request_id(given: str | None) -> str:
     task's.
     """
     chosen = given if given and _GOOD.fullmatch(given) else secrets.token_hex(8)
-    _current.set(chosen)
+    begin_request(chosen)
     return chosen

@@ -51,14 +51,35 @@ CLEAR = """
     UPDATE alerts SET cleared_at = %(now)s
     WHERE kind = %(kind)s AND (%(subject)s::text IS NULL OR subject = %(subject)s)
       AND cleared_at IS NULL
+    RETURNING id
 """
 
 
 async def clear_alert(
     connection: Connection, kind: AlertKind, now: datetime, *, subject: str | None = None
+) -> list[UUID]:
+    """Close what is open of a kind: about one subject, or with None about all of them; which those
+    were.
+    """
+    params = {"kind": kind.value, "subject": subject, "now": now}
+    return await (
+        await send(connection, CLEAR, params, lambda rows: [row[0] for row in rows])
+    ).answer()
+
+
+CLEAR_SEEN = """
+    UPDATE alerts SET cleared_at = %(now)s
+    WHERE kind = %(kind)s AND cleared_at IS NULL
+      AND (acknowledged_at IS NOT NULL OR raised_at < %(raised_before)s)
+"""
+
+
+async def clear_seen(
+    connection: Connection, kind: AlertKind, now: datetime, raised_before: datetime
 ) -> None:
-    """Close what is open of a kind: about one subject, or with None about all of them."""
-    await run(connection, CLEAR, {"kind": kind.value, "subject": subject, "now": now})
+    """Close what is open of a kind and was seen to, or has been told for long enough."""
+    params = {"kind": kind.value, "now": now, "raised_before": raised_before}
+    await run(connection, CLEAR_SEEN, params)
 
 
 _ALERT = """
@@ -244,8 +265,19 @@ RECIPIENTS = """
     ORDER BY u.id
 """
 MAILED = """
-    INSERT INTO alert_mails (alert_id, user_id, sent_at)
-    VALUES (%(alert_id)s, %(user_id)s, %(now)s) ON CONFLICT DO NOTHING
+    INSERT INTO alert_mails (alert_id, user_id, sent_at, over_sent_at)
+    VALUES (%(alert_id)s, %(user_id)s, %(now)s, CASE WHEN %(over)s THEN %(now)s::timestamptz END)
+    ON CONFLICT (alert_id, user_id) DO UPDATE
+      SET over_sent_at = COALESCE(alert_mails.over_sent_at, EXCLUDED.over_sent_at)
+"""
+TOLD_BEFORE = """
+    SELECT u.id, u.email FROM alert_mails m JOIN users u ON u.id = m.user_id
+    WHERE m.alert_id = %(id)s AND m.over_sent_at IS NULL
+      AND u.role IN ('manager', 'admin') AND u.disabled_at IS NULL AND u.email IS NOT NULL
+      AND (%(creator_id)s::uuid IS NULL OR u.all_creators
+           OR EXISTS (SELECT 1 FROM creator_assignments c
+                      WHERE c.user_id = u.id AND c.creator_id = %(creator_id)s))
+    ORDER BY u.id
 """
 _read_mail = records("kind", "severity", "subject", "message", "raised_at", "cleared_at")
 
@@ -269,6 +301,20 @@ async def recipients(
     return await sent.answer()
 
 
-async def mailed(connection: Connection, alert_id: UUID, user_id: UUID, now: datetime) -> None:
-    """Note that somebody has been told."""
-    await run(connection, MAILED, {"alert_id": alert_id, "user_id": user_id, "now": now})
+async def told_before(
+    connection: Connection, alert_id: UUID, creator_id: UUID | None
+) -> list[tuple[UUID, str]]:
+    """Those who were told of an alert, may still see it, and do not know that it is over."""
+    params = {"id": alert_id, "creator_id": creator_id}
+    sent = await send(
+        connection, TOLD_BEFORE, params, lambda rows: [(row[0], row[1]) for row in rows]
+    )
+    return await sent.answer()
+
+
+async def mailed(
+    connection: Connection, alert_id: UUID, user_id: UUID, now: datetime, *, over: bool = False
+) -> None:
+    """Note that somebody has been told, with `over` that it is over too."""
+    params = {"alert_id": alert_id, "user_id": user_id, "now": now, "over": over}
+    await run(connection, MAILED, params)

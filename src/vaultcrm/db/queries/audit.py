@@ -9,6 +9,7 @@ from uuid import UUID
 from vaultcrm.db.pending import Connection, Pending, Rows, run, send
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.ids import NIL, least_id_at
+from vaultcrm.domain.request_id import current_request_id
 
 INSERT = """
     INSERT INTO audit_log
@@ -18,7 +19,11 @@ INSERT = """
 
 
 async def record(connection: Connection, entry: AuditEntry) -> None:
-    """Append one entry on the connection, and so in the transaction, that is given."""
+    """Append one entry on the connection, and so in the transaction, that is given. What a request
+    has done names it (`request_id`), as its answer and the lines of the log do.
+    """
+    request_id = current_request_id()
+    details = entry.details if request_id is None else entry.details | {"request_id": request_id}
     params = (
         entry.creator_id,
         entry.id,
@@ -27,7 +32,7 @@ async def record(connection: Connection, entry: AuditEntry) -> None:
         entry.action.value,
         entry.subject_type,
         entry.subject_id,
-        json.dumps(entry.details),
+        json.dumps(details),
     )
     await run(connection, INSERT, params)
 

@@ -379,6 +379,15 @@ EMPTY_OUTBOX = """
                OR o.delivery_status IN ('pending', 'sending', 'uncertain'))
         ORDER BY o.id LIMIT %(most)s)
 """
+EMPTY_MESSAGE_PAYMENTS = """
+    UPDATE message_payments
+    SET event_key = 'erased:' || id::text, message_ref = 'erased:' || id::text
+    WHERE creator_id = %(creator_id)s AND id IN (
+        SELECT p.id FROM message_payments p
+        WHERE p.creator_id = %(creator_id)s AND p.conversation_id = ANY(%(conversation_ids)s)
+          AND p.event_key <> 'erased:' || p.id::text
+        ORDER BY p.id LIMIT %(most)s)
+"""
 EMPTY_CARE = """
     UPDATE fan_spending_care SET reason = '', cooling_off_until = NULL, lifted_until = NULL
     WHERE creator_id = %(creator_id)s AND id = %(fan_id)s
@@ -403,12 +412,21 @@ DROP_JUDGEMENTS = """
         WHERE j.creator_id = %(creator_id)s AND j.created_at <= %(until)s
         LIMIT %(most)s)
 """
+DROP_EXAMPLES = """
+    DELETE FROM learned_examples
+    WHERE creator_id = %(creator_id)s AND id IN (
+        SELECT e.id FROM learned_examples e
+        WHERE e.creator_id = %(creator_id)s AND e.conversation_id = ANY(%(conversation_ids)s)
+        LIMIT %(most)s)
+"""
 EMPTIED: Mapping[str, str] = {
     "messages": EMPTY_MESSAGES,
     "outbox": EMPTY_OUTBOX,
     "care": EMPTY_CARE,
     "events": DROP_EVENTS,
     "judgements": DROP_JUDGEMENTS,
+    "learned_examples": DROP_EXAMPLES,
+    "message_payments": EMPTY_MESSAGE_PAYMENTS,
 }
 
 
@@ -473,6 +491,10 @@ EMPTY_FEEDBACK = """
     SET original_message = NULL, final_message = NULL, reason = NULL, modification_notes = NULL,
         performance_data = COALESCE(
             (SELECT jsonb_object_agg(p.key, p.value) FROM jsonb_each(f.performance_data) p
+             WHERE jsonb_typeof(p.value) IN ('number', 'boolean') OR p.key = 'currency'),
+            '{}'::jsonb),
+        reported = COALESCE(
+            (SELECT jsonb_object_agg(p.key, p.value) FROM jsonb_each(f.reported) p
              WHERE jsonb_typeof(p.value) IN ('number', 'boolean') OR p.key = 'currency'),
             '{}'::jsonb)
     WHERE f.creator_id = %(creator_id)s AND f.generation_id = ANY(%(ids)s)

@@ -67,12 +67,31 @@ LISTS: Mapping[str, str] = {
            g.created_at AS "createdAt", g.approved_at AS "decidedAt",
            g.final_message AS "finalMessage", g.final_price_minor AS "finalPriceMinor",
            f.feedback_type AS decision, f.reason AS "decisionReason",
-           f.modification_notes AS "modificationNotes", f.performance_data AS outcome """,
+           f.modification_notes AS "modificationNotes", f.performance_data AS outcome,
+           k.marked_at AS "complaintMarkedAt" """,
         "ai_message_generations",
         "g",
         _OF_CONVERSATIONS,
         """LEFT JOIN ai_message_feedback f
-             ON f.creator_id = g.creator_id AND f.generation_id = g.id""",
+             ON f.creator_id = g.creator_id AND f.generation_id = g.id
+           LEFT JOIN message_complaints k
+             ON k.creator_id = g.creator_id AND k.generation_id = g.id""",
+    ),
+    "moneyForMessages": _list(
+        """p.id, p.kind, p.conversation_id AS "conversationId", p.message_ref AS "messageRef",
+           p.message_id AS "messageId", p.amount_minor AS "amountMinor", p.currency,
+           p.occurred_at AS "occurredAt", p.received_at AS "receivedAt" """,
+        "message_payments",
+        "p",
+        _OF_CONVERSATIONS,
+    ),
+    "outcomes": _list(
+        """o.id, o.conversation_id AS "conversationId", o.sent_at AS "sentAt", o.tier, o.replied,
+           o.time_to_reply AS "timeToReply", o.purchased, o.revenue_minor AS "revenueMinor",
+           o.refunded_minor AS "refundedMinor", o.currency """,
+        "message_outcomes",
+        "o",
+        _OF_FAN,
     ),
     "leaving": _list(
         """o.id, o.conversation_id AS "conversationId", o.author, o.text,

@@ -21,7 +21,8 @@ INSERT = """
 ADD_PERFORMANCE = """
     WITH changed AS (
         UPDATE ai_message_feedback
-        SET performance_data = performance_data || %(performance)s::jsonb, updated_at = %(now)s
+        SET performance_data = performance_data || %(performance)s::jsonb,
+            reported = reported || %(performance)s::jsonb, updated_at = %(now)s
         WHERE creator_id = %(creator_id)s AND generation_id = %(generation_id)s
         RETURNING creator_id, created_at, performance_data
     ), marked AS (
@@ -76,7 +77,7 @@ async def add_performance(
     performance: dict[str, Any],
     now: datetime,
 ) -> Pending[dict[str, Any] | None]:
-    """Lay new outcome fields over what is known; None when the draft was never decided."""
+    """Lay what a program reports over what is known; None when the draft was never decided."""
     params = {
         "creator_id": creator_id,
         "generation_id": generation_id,

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Pending, Rows, run, send
+from vaultcrm.db.queries.confidence import in_ten_thousandths
 from vaultcrm.domain.approval import ApprovalReason
 from vaultcrm.domain.draft_options import NO_OPTIONS, DraftOptions, Length, Tone
+from vaultcrm.domain.experiments import Assignment
 from vaultcrm.domain.generation import (
     Attempt,
     DeliveryStatus,
@@ -29,9 +31,11 @@ INSERT = """
          generated_message, suggested_price_minor, currency, alternatives, confidence_score,
          reasoning, note, approval_reasons, safety, priority, model, prompt_version,
          personality_version, last_message_id, input_tokens, output_tokens, cached_tokens,
-         cost_micro_usd, created_at, options, template_id, attempts, stale_at)
+         cost_micro_usd, created_at, options, template_id, attempts, confidence_inputs,
+         confidence_model, audit_propensity, ab_variants, stale_at)
     SELECT c.creator_id, %s, c.id, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s,
            %s::jsonb, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s::jsonb,
+           %s::real[], %s, %s, %s::jsonb,
            CASE WHEN c.revision <> %s THEN %s::timestamptz END
     FROM conversations c
     WHERE c.creator_id = %s AND c.id = %s
@@ -214,6 +218,15 @@ def _record(row: tuple[Any, ...]) -> GenerationRecord:
     )
 
 
+def _variants_as_json(assignments: tuple[Assignment, ...]) -> str | None:
+    """By test: the variant, how probable it was, and the epoch of the shares."""
+    if not assignments:
+        return None
+    return json.dumps(
+        {str(one.test_id): [one.variant, one.propensity, one.epoch] for one in assignments}
+    )
+
+
 def _options_as_json(options: DraftOptions) -> str | None:
     """The options as they are stored, without what was left open; None when all of it was."""
     if options == NO_OPTIONS:
@@ -241,7 +254,7 @@ async def insert(
     It is stale from the start when the conversation, at `revision` when the draft was asked for,
     has gone on since. Cache writes are counted as input, as they are read in full.
     """
-    price = record.suggested_price
+    price, scored = record.suggested_price, record.scored
     params = (
         record.id,
         record.fan_id,
@@ -270,6 +283,10 @@ async def insert(
         _options_as_json(record.options),
         record.template_id,
         _attempts_as_json(record.attempts),
+        None if scored is None else list(scored.inputs),
+        None if scored is None else scored.model_id,
+        None if scored is None else in_ten_thousandths(scored.propensity),
+        _variants_as_json(record.assignments),
         revision,
         record.created_at if record.status is GenerationStatus.QUEUED else None,
         record.creator_id,

@@ -1,78 +1,151 @@
-"""Counters of limits: settle after a call, give back when it failed.
+"""Counters of limits and budgets: reserve for a call, settle after it, give back, take from the
+dead.
 
-The reservation itself is part of the one statement of `vaultcrm.db.queries.opening`.
+The reservation of a generation is part of the one statement of `vaultcrm.db.queries.opening`; how
+counters are raised is said in `reserving`.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from vaultcrm.db.pending import Connection, Pending, Record, records, run, send
-from vaultcrm.domain.limits import EVERYBODY, REQUESTS_PER_HOUR, TOKENS_PER_DAY, Reservation
+from vaultcrm.db.pending import Connection, Pending, Record, Rows, records, run, send
+from vaultcrm.db.queries.reserving import (
+    BUDGETS_WANTED,
+    RESERVED,
+    STATES,
+    params_of,
+    read_holding,
+    read_states,
+)
+from vaultcrm.domain.limits import (
+    EVERYBODY,
+    REQUESTS_PER_HOUR,
+    TOKENS_PER_DAY,
+    Holding,
+    LimitState,
+    Reservation,
+)
 
-# The day's counter alone, for calls that are nobody's request: see `opening` for how it works.
-RESERVE_TOKENS = """
-    INSERT INTO limit_counters AS c (kind, subject, window_start, used)
-    SELECT %(per_day)s, %(everybody)s, %(day)s, %(tokens)s::bigint
-    WHERE %(tokens)s <= %(ceiling)s
-    ON CONFLICT (kind, subject, window_start) DO UPDATE SET used = c.used + EXCLUDED.used
-      WHERE c.used + EXCLUDED.used <= %(ceiling)s
-    RETURNING used
+# The day's counter and the budgets alone, for calls that are nobody's request.
+RESERVE = """
+    WITH asker AS (SELECT %(user_id)s::uuid AS user_id),
+    wanted (kind, subject, window_start, amount, ceiling) AS (
+        SELECT %(per_day)s, %(everybody)s, %(day)s::timestamptz, %(tokens)s::bigint,
+               %(ceiling)s::bigint
+        UNION ALL {budgets_wanted}
+    ), {reserved}
+    SELECT {states}
+""".format(
+    budgets_wanted=BUDGETS_WANTED.format(asker="asker", user_id="asker.user_id"),
+    reserved=RESERVED,
+    states=STATES,
+)
+
+_HELD = """
+    SELECT x ->> 0 AS kind, x ->> 1 AS subject, (x ->> 2)::timestamptz AS window_start,
+           (x ->> 3)::bigint AS amount
+    FROM {source} x
 """
 
+# Whoever takes the reservation's row takes its amounts off the counters: this, or the job that
+# looks for the dead. If that was faster, what was really used is added all the same. Counters that
+# do not change are not touched. A row is proposed with 0 at least, as none may be negative.
 SETTLE = """
-    UPDATE limit_counters SET used = GREATEST(used + %(difference)s, 0)
-    WHERE kind = %(per_day)s AND subject = %(everybody)s AND window_start = %(day)s
-"""
+    WITH mine AS (
+        DELETE FROM open_reservations WHERE id = %(id)s RETURNING id
+    ), changes AS (
+        SELECT h.kind, h.subject, h.window_start,
+               CASE WHEN h.kind = %(per_hour)s THEN %(requests)s
+                    WHEN strpos(h.kind, '_usd_') > 0 THEN %(micro_usd)s
+                    ELSE %(tokens)s END::bigint
+               - h.amount * (SELECT count(*) FROM mine) AS change
+        FROM ({held}) h
+    )
+    INSERT INTO limit_counters AS c (kind, subject, window_start, used)
+    SELECT kind, subject, window_start, GREATEST(change, 0) FROM changes WHERE change <> 0
+    ORDER BY kind, subject, window_start
+    ON CONFLICT (kind, subject, window_start) DO UPDATE
+      SET used = GREATEST(c.used + (SELECT x.change FROM changes x WHERE x.kind = c.kind), 0)
+""".format(held=_HELD.format(source="jsonb_array_elements(%(held)s::jsonb)"))
 
-GIVE_BACK = """
-    UPDATE limit_counters
-    SET used = GREATEST(used - CASE kind WHEN %(per_hour)s THEN 1 ELSE %(tokens)s END, 0)
-    WHERE kind = ANY(%(kinds)s)
-      AND (kind, subject, window_start) IN
-          ((%(per_hour)s, %(subject)s, %(hour)s::timestamptz),
-           (%(per_day)s, %(everybody)s, %(day)s::timestamptz))
-"""
+EXPIRE = """
+    WITH expired AS (
+        DELETE FROM open_reservations o
+        USING (SELECT id FROM open_reservations WHERE expires_at <= %(now)s
+               ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED) old
+        WHERE o.id = old.id
+        RETURNING o.held
+    ), changes AS (
+        SELECT h.kind, h.subject, h.window_start, sum(h.amount)::bigint AS amount
+        FROM ({held}) h GROUP BY 1, 2, 3
+    ), given_back AS (
+        INSERT INTO limit_counters AS c (kind, subject, window_start, used)
+        SELECT kind, subject, window_start, 0 FROM changes WHERE amount > 0
+        ORDER BY kind, subject, window_start
+        ON CONFLICT (kind, subject, window_start) DO UPDATE
+          SET used = GREATEST(c.used - (
+              SELECT x.amount FROM changes x
+              WHERE x.kind = c.kind AND x.subject = c.subject AND x.window_start = c.window_start
+          ), 0)
+    )
+    SELECT count(*) FROM expired
+""".format(held=_HELD.format(source="expired, jsonb_array_elements(expired.held)"))
 
 
-async def reserve_tokens(connection: Connection, reservation: Reservation, ceiling: int) -> bool:
-    """Reserve tokens of the day; False when they would pass the ceiling."""
+async def reserve(
+    connection: Connection,
+    reservation: Reservation,
+    *,
+    creator_id: UUID,
+    user_id: UUID | None,
+    ceiling: int,
+) -> tuple[Holding | None, tuple[LimitState, ...]]:
+    """Reserve tokens of the day, up to `ceiling`, and of the budgets of a creator and a user.
+
+    A limit that refuses does not keep the others from being reserved: give back what is held then.
+    """
     params = {
+        **params_of(reservation),
+        "creator_id": creator_id,
+        "user_id": user_id,
         "per_day": TOKENS_PER_DAY,
         "everybody": EVERYBODY,
-        "day": reservation.day,
-        "tokens": reservation.tokens,
         "ceiling": ceiling,
     }
-    return await (await send(connection, RESERVE_TOKENS, params, bool)).answer()
+
+    def read(rows: Rows) -> tuple[Holding | None, tuple[LimitState, ...]]:
+        held, states = rows[0]
+        return read_holding(reservation, held), read_states(states)
+
+    return await (await send(connection, RESERVE, params, read)).answer()
 
 
-async def settle(connection: Connection, reservation: Reservation, tokens_used: int) -> None:
-    """Replace the tokens reserved by those that were really used."""
+async def settle(
+    connection: Connection, holding: Holding, tokens: int, micro_usd: int, *, requests: int = 1
+) -> None:
+    """Replace what a call holds by what it really used. Counted once, whether or not the holding
+    has expired meanwhile.
+    """
     params = {
-        "difference": tokens_used - reservation.tokens,
-        "per_day": TOKENS_PER_DAY,
-        "everybody": EVERYBODY,
-        "day": reservation.day,
+        "id": holding.id,
+        "held": holding.held,
+        "per_hour": REQUESTS_PER_HOUR,
+        "requests": requests,
+        "tokens": tokens,
+        "micro_usd": micro_usd,
     }
     await run(connection, SETTLE, params)
 
 
-async def give_back(
-    connection: Connection, reservation: Reservation, subject: UUID, kinds: Iterable[str]
-) -> None:
-    """Undo what a call reserved of the given limits for `subject`, because it did not happen."""
-    params = {
-        "kinds": list(kinds),
-        "per_hour": REQUESTS_PER_HOUR,
-        "per_day": TOKENS_PER_DAY,
-        "everybody": EVERYBODY,
-        "subject": str(subject),
-        "hour": reservation.hour,
-        "day": reservation.day,
-        "tokens": reservation.tokens,
-    }
-    await run(connection, GIVE_BACK, params)
+async def give_back(connection: Connection, holding: Holding) -> None:
+    """Undo what a call holds, because it did not happen."""
+    await settle(connection, holding, 0, 0, requests=0)
+
+
+async def expire(connection: Connection, now: datetime, *, most: int) -> int:
+    """Give back what calls hold that should have ended by now; how many calls, at most `most`."""
+    params = {"now": now, "most": most}
+    return await (await send(connection, EXPIRE, params, lambda rows: int(rows[0][0]))).answer()
 
 
 USED_TODAY = """

@@ -39,7 +39,8 @@ OLDEST = """
         (SELECT min(created_at) FROM ai_message_generations WHERE creator_id = %(creator_id)s),
         (SELECT min(created_at) FROM ai_message_feedback WHERE creator_id = %(creator_id)s),
         (SELECT min(created_at) FROM usage WHERE creator_id = %(creator_id)s),
-        (SELECT min(created_at) FROM outbox WHERE creator_id = %(creator_id)s))
+        (SELECT min(created_at) FROM outbox WHERE creator_id = %(creator_id)s),
+        (SELECT min(sent_at) FROM message_outcomes WHERE creator_id = %(creator_id)s))
 """
 
 

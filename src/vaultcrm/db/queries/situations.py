@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Pending, Rows, send
+from vaultcrm.db.queries.ab_tests import UNDER_TEST, read_running
 from vaultcrm.domain.conversation import Author, Care, Conversation, Message, Mode, Sender
 from vaultcrm.domain.drafting import Phrase
 from vaultcrm.domain.money import Money
@@ -14,7 +15,7 @@ from vaultcrm.domain.situation import Activity, Situation
 
 # `recent` reads at most 100 index entries whatever the length of the conversation. Times travel as
 # seconds since 1970 because JSON has no time of its own.
-SITUATION = """
+SITUATION = f"""
     SELECT cr.id, cr.handle, cr.display_name, cr.language, cr.region,
            f.id, f.handle, f.display_name, f.tier, f.lifetime_value_minor, f.currency,
            f.disclosed_at, f.last_seen_at, f.notes,
@@ -26,7 +27,10 @@ SITUATION = """
                    WHERE g.creator_id = c.creator_id AND g.conversation_id = c.id
                      AND g.status = 'queued' AND g.stale_at IS NOT NULL),
            c.revision, a.config -> 'automatedSending', cr.rules_revision,
-           c.disclosure_asked_at
+           c.disclosure_asked_at, cr.confidence_revision,
+           {UNDER_TEST},
+           ARRAY(SELECT e.text FROM learned_examples e
+                 WHERE e.creator_id = c.creator_id ORDER BY e.place)
     FROM conversations c
     JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
     LEFT JOIN channel_accounts a ON a.creator_id = c.creator_id AND a.channel = c.channel
@@ -143,6 +147,9 @@ def _read_situation(rows: Rows, creator_id: UUID, conversation_id: UUID) -> Situ
         stale_drafts=row[30],
         revision=row[31],
         account_automates=row[32],
+        confidence_revision=row[35],
+        under_test=read_running(row[36]),
+        examples=tuple(row[37]),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vaultcrm.domain.rollups import Piece
+from vaultcrm.domain.time_saved import SIZES
 
 RANGES = """
     unnest(%(creators)s::uuid[], %(spans)s::smallint[], %(starts)s::timestamptz[],
@@ -160,4 +161,59 @@ WAITS = Tallied(
     """,
 )
 
-ALL = (DRAFTS, DECISIONS, USAGE, MESSAGES, WAITS)
+# By the hour in which messages were sent, whatever came of them since.
+OUTCOMES = Tallied(
+    "rollup_outcomes",
+    ("author", "currency"),
+    ("messages", "replied", "offers", "bought", "revenue_minor", "squares", "refunded_minor"),
+    f"""
+    SELECT r.creator_id, {_hour("o.sent_at")} AS at, o.author,
+           CASE WHEN o.revenue_minor + o.refunded_minor > 0 THEN COALESCE(o.currency, '') ELSE ''
+             END AS currency,
+           count(*) AS messages,
+           count(*) FILTER (WHERE o.replied) AS replied,
+           count(*) FILTER (WHERE o.price_minor IS NOT NULL OR o.purchased) AS offers,
+           count(*) FILTER (WHERE o.purchased) AS bought,
+           sum(o.revenue_minor)::bigint AS revenue_minor,
+           sum(round(o.revenue_minor::float8 * o.revenue_minor / 100))::bigint AS squares,
+           sum(o.refunded_minor)::bigint AS refunded_minor
+    FROM {RANGES} JOIN message_outcomes o ON o.creator_id = r.creator_id
+      AND o.sent_at >= r.start_at AND o.sent_at < r.end_at AND r.span = 0
+    GROUP BY 1, 2, 3, 4
+    """,
+)
+
+WORK = Tallied(
+    "rollup_work",
+    ("user_id", "kind", "size", "bucket"),
+    ("actions", "milliseconds"),
+    f"""
+    SELECT r.creator_id, {_hour("w.at")} AS at, w.user_id, w.kind,
+           (CASE WHEN w.length <= {SIZES[0]} THEN 0 WHEN w.length <= {SIZES[1]} THEN 1 ELSE 2
+             END)::smallint AS size,
+           floor(4 * ln(1 + w.milliseconds / 1000.0::float8) / ln(2::float8))::smallint AS bucket,
+           count(*) AS actions, sum(w.milliseconds)::bigint AS milliseconds
+    FROM {RANGES} JOIN chatter_work w ON w.creator_id = r.creator_id
+      AND w.at >= r.start_at AND w.at < r.end_at AND r.span = 0
+    GROUP BY 1, 2, 3, 4, 5, 6
+    """,
+)
+
+# By the hour in which both periods were over and counted.
+ENGAGEMENT = Tallied(
+    "rollup_engagement",
+    ("kind",),
+    ("conversations", "before", "after", "squares"),
+    f"""
+    SELECT r.creator_id, {_hour("e.known_at")} AS at,
+           CASE WHEN e.is_comparable THEN 'compared' ELSE 'new' END AS kind,
+           count(*) AS conversations, sum(e.before)::bigint AS before,
+           sum(e.after)::bigint AS after,
+           sum((e.after - e.before)::bigint * (e.after - e.before))::bigint AS squares
+    FROM {RANGES} JOIN conversation_engagement e ON e.creator_id = r.creator_id
+      AND e.known_at >= r.start_at AND e.known_at < r.end_at AND r.span = 0
+    GROUP BY 1, 2, 3
+    """,
+)
+
+ALL = (DRAFTS, DECISIONS, USAGE, MESSAGES, WAITS, OUTCOMES, WORK, ENGAGEMENT)

@@ -4,36 +4,32 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Pending, Rows, send
-from vaultcrm.domain.money import Money
-from vaultcrm.domain.template import ANSWERED_WITHIN, DAYS_OF_USES, TemplateOutcomes
+from vaultcrm.domain.people import Tier
+from vaultcrm.domain.template import DAYS_OF_USES, TemplateOutcomes, TierOutcomes
 
-# One look into the conversation's index for each message; a message that may still be answered is
-# not counted as unanswered.
+# Read from the index alone. A message whose window is not over is left out whatever came of it: to
+# count those that were answered at once, and not those that still may be, would flatter.
 OUTCOMES = """
-    SELECT m.template_id, m.currency,
-           count(*) FILTER (WHERE m.sent_at <= %(settled)s OR a.answered
-                                  OR m.purchased_at IS NOT NULL),
-           count(*) FILTER (WHERE a.answered),
-           count(*) FILTER (WHERE m.purchased_at IS NOT NULL),
-           COALESCE(sum(m.price_minor) FILTER (WHERE m.purchased_at IS NOT NULL), 0)::bigint
-    FROM messages m
-    CROSS JOIN LATERAL (
-        SELECT EXISTS (SELECT 1 FROM messages r
-                       WHERE r.creator_id = m.creator_id AND r.conversation_id = m.conversation_id
-                         AND r.sender = 'fan' AND r.sent_at > m.sent_at
-                         AND r.sent_at <= m.sent_at + %(within)s) AS answered
-    ) a
-    WHERE m.creator_id = ANY(%(creator_ids)s) AND m.template_id = ANY(%(template_ids)s)
-      AND m.sent_at > %(since)s AND m.sent_at <= %(now)s
-    GROUP BY 1, 2
+    SELECT o.template_id, o.tier,
+           CASE WHEN o.revenue_minor > 0 THEN o.currency END,
+           count(*), count(*) FILTER (WHERE o.replied),
+           count(*) FILTER (WHERE o.price_minor IS NOT NULL OR o.purchased),
+           count(*) FILTER (WHERE o.purchased),
+           sum(o.revenue_minor)::bigint, sum(o.revenue_minor::numeric * o.revenue_minor)
+    FROM message_outcomes o
+    WHERE o.creator_id = ANY(%(creator_ids)s) AND o.template_id = ANY(%(template_ids)s)
+      AND o.sent_at > %(since)s AND o.settled_at <= %(now)s
+    GROUP BY 1, 2, 3
 """
 
 
 def _read(rows: Rows) -> dict[UUID, TemplateOutcomes]:
     found: dict[UUID, TemplateOutcomes] = {}
-    for template_id, currency, sent, replied, bought, revenue in rows:
-        money = (Money(revenue, currency),) if revenue else ()
-        more = TemplateOutcomes(sent, replied, bought, money)
+    for template_id, tier, currency, sent, replied, offers, bought, revenue, squares in rows:
+        part = TierOutcomes(
+            Tier(tier), currency, sent, replied, offers, bought, revenue, int(squares)
+        )
+        more = TemplateOutcomes((part,))
         found[template_id] = found.get(template_id, TemplateOutcomes()) + more
     return found
 
@@ -46,8 +42,6 @@ async def outcomes(
         "creator_ids": creator_ids,
         "template_ids": template_ids,
         "since": now - timedelta(days=DAYS_OF_USES),
-        "settled": now - ANSWERED_WITHIN,
-        "within": ANSWERED_WITHIN,
         "now": now,
     }
     return await send(connection, OUTCOMES, params, _read)

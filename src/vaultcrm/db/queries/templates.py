@@ -99,6 +99,16 @@ KNOWN_TEMPLATES = """
     SELECT id FROM ai_message_templates
     WHERE creator_id = %(creator_id)s AND id = ANY(%(ids)s) AND archived_at IS NULL
 """
+NAMES_IN_USE = """
+    SELECT id, name, category FROM ai_message_templates
+    WHERE creator_id = %(creator_id)s AND archived_at IS NULL
+    ORDER BY category, name
+    LIMIT %(most)s
+"""
+CATEGORIES = """
+    SELECT id::text, category, length(template_text) FROM ai_message_templates
+    WHERE creator_id = %(creator_id)s AND id = ANY(%(ids)s)
+"""
 OF_THAT_NAME = """
     SELECT id, archived_at FROM ai_message_templates
     WHERE creator_id = %(creator_id)s AND name = %(name)s
@@ -239,6 +249,31 @@ async def known_templates(
     params = {"creator_id": creator_id, "ids": template_ids}
     return await send(
         connection, KNOWN_TEMPLATES, params, lambda rows: frozenset(row[0] for row in rows)
+    )
+
+
+async def names_in_use(
+    connection: Connection, creator_id: UUID, most: int
+) -> Pending[list[tuple[UUID, str, GenerationType]]]:
+    """Id, name and category of a creator's templates that are not archived."""
+    return await send(
+        connection,
+        NAMES_IN_USE,
+        {"creator_id": creator_id, "most": most},
+        lambda rows: [(one, name, GenerationType(category)) for one, name, category in rows],
+    )
+
+
+async def categories(
+    connection: Connection, creator_id: UUID, template_ids: list[UUID]
+) -> Pending[dict[str, tuple[str, int]]]:
+    """Category and length in characters of some templates of a creator, by their ids."""
+    params = {"creator_id": creator_id, "ids": template_ids}
+    return await send(
+        connection,
+        CATEGORIES,
+        params,
+        lambda rows: {one: (category, length) for one, category, length in rows},
     )
 
 

@@ -52,7 +52,15 @@ ADD_OURS = ADD_MESSAGE.replace(
       WHERE messages.sender = EXCLUDED.sender""",
 )
 
-NOTE_FAN_MESSAGE = """
+# What has come in may change what messages of ours did: `vaultcrm.db.queries.outcomes` takes marks.
+MARK = """
+    WITH marked AS (
+        INSERT INTO outcome_marks (creator_id, id, conversation_id, at)
+        VALUES (%(creator_id)s, %(mark_id)s, %(conversation_id)s, %(marked_at)s)
+    )
+"""
+NOTE_FAN_MESSAGE = f"""
+    {MARK}
     UPDATE conversations
     SET last_message_at = GREATEST(last_message_at, %(sent_at)s),
         last_fan_message_at = GREATEST(last_fan_message_at, %(sent_at)s),
@@ -65,7 +73,8 @@ NOTE_FAN_MESSAGE = """
     WHERE creator_id = %(creator_id)s AND id = %(conversation_id)s
 """
 
-NOTE_CREATOR_MESSAGE = """
+NOTE_CREATOR_MESSAGE = f"""
+    {MARK}
     UPDATE conversations
     SET last_message_at = GREATEST(last_message_at, %(sent_at)s), revision = revision + 1,
         waiting_since = CASE WHEN last_fan_message_at > %(sent_at)s THEN waiting_since END,
@@ -73,7 +82,22 @@ NOTE_CREATOR_MESSAGE = """
     WHERE creator_id = %(creator_id)s AND id = %(conversation_id)s
 """
 
-NOTE_PURCHASE = """
+_KEEP_PAYMENT = """, kept AS (
+        INSERT INTO message_payments (creator_id, id, conversation_id, event_key, kind, message_ref,
+                                      amount_minor, currency, occurred_at, received_at)
+        VALUES (%(creator_id)s, %(id)s, %(conversation_id)s, %(event_key)s, %(kind)s,
+                %(external_id)s, %(amount_minor)s, %(currency)s, %(occurred_at)s, %(now)s)
+        ON CONFLICT (creator_id, conversation_id, event_key) DO NOTHING
+    )
+"""
+KEEP_PAYMENT = f"""
+    {MARK}{_KEEP_PAYMENT}
+    SELECT EXISTS (SELECT 1 FROM messages
+                   WHERE creator_id = %(creator_id)s AND conversation_id = %(conversation_id)s
+                     AND external_id = %(external_id)s AND sender = 'creator')
+"""
+NOTE_PURCHASE = f"""
+    {MARK}{_KEEP_PAYMENT}
     UPDATE messages SET purchased_at = %(purchased_at)s
     WHERE creator_id = %(creator_id)s AND conversation_id = %(conversation_id)s
       AND external_id = %(external_id)s AND purchased_at IS NULL
@@ -243,6 +267,8 @@ async def note_fan_message(
         "conversation_id": conversation_id,
         "sent_at": sent_at,
         "care": None if care is None else care.value,
+        "mark_id": new_id(),
+        "marked_at": sent_at,
         "now": now,
     }
     await run(connection, NOTE_FAN_MESSAGE, params)
@@ -267,7 +293,13 @@ async def note_creator_message(
     connection: Connection, creator_id: UUID, conversation_id: UUID, sent_at: datetime
 ) -> None:
     """Nobody waits any more, unless the fan has written since the message was sent."""
-    params = {"creator_id": creator_id, "conversation_id": conversation_id, "sent_at": sent_at}
+    params = {
+        "creator_id": creator_id,
+        "conversation_id": conversation_id,
+        "sent_at": sent_at,
+        "mark_id": new_id(),
+        "marked_at": sent_at,
+    }
     await run(connection, NOTE_CREATOR_MESSAGE, params)
 
 
@@ -276,21 +308,17 @@ async def note_purchase(
     creator_id: UUID,
     thread: Thread,
     event: InboundEvent,
+    now: datetime,
 ) -> tuple[UUID, UUID | None, Money] | None:
     """Mark a message as bought and add to the fan's lifetime value and tier, in one currency.
 
     Returns the message, the generation behind it, if any, and the amount; None when the message is
-    unknown or was bought before.
+    unknown or was bought before. What the event says is kept, also for a message yet to come.
     """
     pending = await send(
         connection,
         NOTE_PURCHASE,
-        {
-            "creator_id": creator_id,
-            "conversation_id": thread.conversation_id,
-            "external_id": event.message_ref,
-            "purchased_at": event.occurred_at,
-        },
+        _payment(creator_id, thread, event, now) | {"purchased_at": event.occurred_at},
         lambda rows: tuple(rows[0]) if rows else None,
     )
     found = await pending.answer()
@@ -300,6 +328,38 @@ async def note_purchase(
     amount = event.amount or Money(price_minor or 0, currency or "USD")
     await add_value(connection, creator_id, thread.fan_id, amount)
     return message_id, generation_id, amount
+
+
+def _payment(
+    creator_id: UUID, thread: Thread, event: InboundEvent, now: datetime
+) -> dict[str, object]:
+    """An event that tells of money, as `KEEP_PAYMENT` keeps it."""
+    return {
+        "creator_id": creator_id,
+        "id": new_id(),
+        "conversation_id": thread.conversation_id,
+        "event_key": f"{event.kind.value}:{event.event_id}",
+        "kind": event.kind.value,
+        "external_id": event.message_ref or None,
+        "amount_minor": None if event.amount is None else event.amount.minor,
+        "currency": None if event.amount is None else event.amount.currency,
+        "occurred_at": event.occurred_at,
+        "mark_id": new_id(),
+        "marked_at": event.occurred_at,
+        "now": now,
+    }
+
+
+async def keep_payment(
+    connection: Connection, creator_id: UUID, thread: Thread, event: InboundEvent, now: datetime
+) -> bool:
+    """Keep what a platform tells of money for a message; the same event twice is kept once.
+
+    Whether the message that it names is known here.
+    """
+    params = _payment(creator_id, thread, event, now)
+    sent = await send(connection, KEEP_PAYMENT, params, lambda rows: bool(rows[0][0]))
+    return await sent.answer()
 
 
 async def add_value(connection: Connection, creator_id: UUID, fan_id: UUID, amount: Money) -> None:
@@ -313,7 +373,13 @@ async def add_value(connection: Connection, creator_id: UUID, fan_id: UUID, amou
     )
     value = await sent.answer()
     if value is not None:
-        await run(connection, SET_TIER, fan | {"tier": tier_of(value).value})
+        await set_tier(connection, creator_id, fan_id, value)
+
+
+async def set_tier(connection: Connection, creator_id: UUID, fan_id: UUID, value: Money) -> None:
+    """Give a fan the tier that a lifetime value earns."""
+    params = {"creator_id": creator_id, "fan_id": fan_id, "tier": tier_of(value).value}
+    await run(connection, SET_TIER, params)
 
 
 async def note_analysis(

@@ -9,15 +9,22 @@ from vaultcrm.controls.auth import require_role
 from vaultcrm.db.pending import Connection, Record
 from vaultcrm.db.queries import ab_tests
 from vaultcrm.domain.people import Role
-from vaultcrm.entrypoints.api.context import CallerDep, PartsDep, creators_asked_for
+from vaultcrm.entrypoints.api.context import (
+    CallerDep,
+    PartsDep,
+    creators_asked_for,
+    json_response,
+)
 from vaultcrm.entrypoints.api.paging import Cursor, Limit, Listing, Page, Place, as_sent
 from vaultcrm.entrypoints.api.schemas.ab_tests import (
+    AbTestDetailsOut,
     AbTestIn,
     AbTestOut,
     AbTestStatusIn,
+    with_details,
     with_results,
 )
-from vaultcrm.entrypoints.api.writing import OneCreator, write_once
+from vaultcrm.entrypoints.api.writing import OneCreator, the_one, write_once
 from vaultcrm.workflows.run_ab_tests import add_ab_test, change_ab_test_status
 
 router = APIRouter(prefix="/api/ai/ab-tests", tags=["A/B tests"])
@@ -37,11 +44,7 @@ async def list_ab_tests(
     cursor: Cursor = None,
     creator_id: OneCreator = None,
 ) -> Response:
-    """A/B tests, the newest first.
-
-    `results` counts the drafts of each variant. Drafts are not assigned to variants yet, also while
-    a test is running, so every count is 0.
-    """
+    """A/B tests, the newest first, with what they have come to when they were last evaluated."""
     require_role(caller, Role.MANAGER, Role.ADMIN, Role.SERVICE)
 
     async def read(before: Place | None, most: int) -> list[Record]:
@@ -64,11 +67,30 @@ async def post_ab_test(
     async def add(connection: Connection) -> Record:
         variants = [variant.as_variant() for variant in body.variants]
         test = await add_ab_test(
-            connection, caller, body.creator_id, body.test_name, variants, parts.now()
+            connection,
+            caller,
+            body.creator_id,
+            body.test_name,
+            variants,
+            parts.now(),
+            body.design(),
         )
         return with_results(test)
 
     return await write_once(request, parts, caller, body.creator_id, AbTestOut, add)
+
+
+@router.get("/{test_id}", response_model=AbTestDetailsOut)
+async def get_ab_test(
+    test_id: UUID, parts: PartsDep, caller: CallerDep, creator_id: OneCreator = None
+) -> Response:
+    """One test with its days, and with what would have been had variants been chosen otherwise."""
+    require_role(caller, Role.MANAGER, Role.ADMIN, Role.SERVICE)
+    async with parts.pool.connection() as connection:
+        creator_ids = await creators_asked_for(connection, caller, creator_id)
+        found = await (await ab_tests.find_ab_test(connection, creator_ids, test_id)).answer()
+    test = AbTestDetailsOut(**with_details(the_one(found, "A/B test")))
+    return json_response(test.model_dump_json(by_alias=True), 200)
 
 
 @router.post("/{test_id}/status", response_model=AbTestOut)

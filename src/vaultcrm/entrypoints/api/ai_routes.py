@@ -8,6 +8,8 @@ from fastapi.responses import Response
 
 from vaultcrm.controls.auth import acting_chatter
 from vaultcrm.domain.draft_options import NO_OPTIONS
+from vaultcrm.domain.generation import GenerationRecord
+from vaultcrm.domain.limits import Quota
 from vaultcrm.domain.people import Credential
 from vaultcrm.entrypoints.api.context import (
     CallerDep,
@@ -17,6 +19,7 @@ from vaultcrm.entrypoints.api.context import (
     json_response,
     once,
 )
+from vaultcrm.entrypoints.api.rate_limits import rate_limit_headers
 from vaultcrm.entrypoints.api.schemas.generations import (
     FeedbackIn,
     FeedbackOut,
@@ -47,19 +50,27 @@ async def generate(
         chatter_id=body.chatter_id,
         options=NO_OPTIONS if body.options is None else body.options.value(),
     )
+    left: list[Quota] = []
     if "idempotency-key" not in request.headers:
-        return json_response(encode_generation(await generate_message(parts, credential, wanted)))
+        record = await generate_message(parts, credential, wanted, tell_quotas=left.extend)
+        return _drafted(record, left)
 
     async def work(receipt: Receipt | None) -> Response:
         record = await generate_message(
             parts, Credential(user_id=caller.user_id), wanted, receipt=receipt,
-            encode=encode_generation,
+            encode=encode_generation, tell_quotas=left.extend,
         )  # fmt: skip
-        return json_response(encode_generation(record))
+        return _drafted(record, left)
 
     caller = await caller_of(request)
     acting_chatter(caller, body.chatter_id)
     return await once(request, parts, caller.user_id, work)
+
+
+def _drafted(record: GenerationRecord, left: list[Quota]) -> Response:
+    response = json_response(encode_generation(record))
+    response.headers.update(rate_limit_headers(left))
+    return response
 
 
 router.add_api_route(

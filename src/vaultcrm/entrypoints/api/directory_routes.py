@@ -174,8 +174,11 @@ async def list_templates(
 ) -> Response:
     """Message templates, by creator, category and name.
 
-    `performanceStats` has `usesByDay`, and of the messages sent in the last 30 days how many were
-    `sent`, `replied` to within a day and `bought`, and their `revenueMinor` by currency.
+    `performanceStats` has `usesByDay`, and of the messages of the last 30 days whose time for an
+    answer is over how many were `sent`, `replied` to, had a price (`offers`) and were `bought`, and
+    their `revenueMinor` by currency, less refunds. `replyRate`, `conversion` and
+    `revenuePerMessageMinor` have a `value` with its 95 % interval, `low` to `high`; they are null,
+    or left out, while there are too few messages. `byTier` is the same by the fan's tier.
     """
 
     async def read(after: Place | None, most: int) -> list[Record]:

@@ -33,6 +33,8 @@ _SPECIAL: Mapping[str, tuple[HTTPStatus, ...]] = {
     ),
     "/api/ai/ab-tests": (HTTPStatus.FORBIDDEN,),
     "/api/ai/metrics": (HTTPStatus.FORBIDDEN,),
+    "/api/ai/costs": (HTTPStatus.FORBIDDEN,),
+    "/api/budgets": (HTTPStatus.FORBIDDEN,),
     "/api/alerts": (HTTPStatus.FORBIDDEN,),
     "/api/audit": (HTTPStatus.FORBIDDEN,),
     "/api/audit/seals": (HTTPStatus.FORBIDDEN,),

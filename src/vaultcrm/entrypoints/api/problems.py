@@ -16,6 +16,7 @@ from vaultcrm.controls.monitoring.request_id import current_request_id
 from vaultcrm.domain import errors
 from vaultcrm.domain.conversation import Message
 from vaultcrm.entrypoints.api import refusals
+from vaultcrm.entrypoints.api.rate_limits import rate_limit_headers
 from vaultcrm.entrypoints.api.schemas.problems import NewMessageOut
 
 PROBLEM_TYPE = "/problems/"
@@ -85,6 +86,7 @@ def problem_of(error: errors.VaultError) -> JSONResponse:
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.LimitExceeded):
         members["limit"] = error.limit
+        headers |= rate_limit_headers(error.quotas)
     if isinstance(error, errors.Conflict):
         members["currentStatus"] = error.status
         members["decidedBy"] = error.decided_by

@@ -12,9 +12,16 @@ from vaultcrm.domain.errors import Conflict, DrafterError, LimitExceeded
 from vaultcrm.domain.people import SYSTEM_USER_ID, Caller, Credential, Role
 from vaultcrm.domain.template import TemplateDraft
 from vaultcrm.entrypoints.cli.demo_world.build import build_world
+from vaultcrm.entrypoints.cli.demo_world.experiments import add_experiments
 from vaultcrm.entrypoints.cli.demo_world.history import build_history
 from vaultcrm.entrypoints.cli.demo_world.keeping import has_history, keep_history
+from vaultcrm.entrypoints.cli.demo_world.learned import learn_in_demo
+from vaultcrm.entrypoints.cli.demo_world.scores import calibrate_demo
+from vaultcrm.entrypoints.cli.demo_world.spending import set_budgets
+from vaultcrm.entrypoints.cli.demo_world.staging import stage_demo
+from vaultcrm.entrypoints.cli.demo_world.worked import keep_work
 from vaultcrm.entrypoints.cli.demo_world.world import DemoPersonality, DemoTemplate, DemoWorld
+from vaultcrm.workflows.attribute_outcomes import attribute_outcomes
 from vaultcrm.workflows.generate_message import GenerateRequest, generate_message
 from vaultcrm.workflows.import_conversations import import_conversations
 from vaultcrm.workflows.manage_people import add_user
@@ -28,10 +35,11 @@ DEMO_EMAIL = "demo@vaultcrm.example"
 DEMO_FLAGS = {
     "AI_ROLLOUT_STAGE": 3,
     "AI_AUTO_SEND_THRESHOLD": 65,
+    "AI_AUTO_SEND_RISK": 0.15,
     "AI_MAX_TOKENS_PER_DAY": 200_000,
 }
 """So that some simple replies leave by themselves, the rest waits in the queue, and a day's history
-leaves tokens for whoever tries it out."""
+leaves tokens for whoever tries it out. A month of one small team guarantees no more than 15 %."""
 ASKED = "Can I ask you something? Is this really you, or is it an AI?"
 ASKED_ID = "demo-asks"
 OPENED = timedelta(days=60)
@@ -65,6 +73,13 @@ async def fill(parts: Parts, say: Say) -> None:
         )
     say("Remembering a month of drafts")
     await _remember(parts, world, found)
+    await set_budgets(parts, caller, next(iter(found.values())))
+    async with parts.transaction() as connection:
+        await add_experiments(connection, next(iter(found.values())), parts.now())
+    async with parts.transaction() as connection:
+        await stage_demo(connection, parts.now())
+    await calibrate_demo(parts)
+    await learn_in_demo(parts, next(iter(found.values())))
     say("Drafting answers for the fans who wait")
     await _draft(parts, caller, world, say)
     await _ask(parts, world, found)
@@ -128,7 +143,9 @@ async def _remember(parts: Parts, world: DemoWorld, found: dict[str, UUID]) -> N
     history = build_history(world, now=now, content_filter=parts.content_filter)
     async with parts.transaction() as connection:
         if not await has_history(connection):
-            await keep_history(connection, history, found, now)
+            await keep_history(connection, history, found, now, parts.settings.agency_time_zone)
+            await keep_work(connection, now)
+    await attribute_outcomes(parts)
 
 
 async def _add_template(parts: Parts, template: DemoTemplate) -> None:

@@ -35,10 +35,18 @@ COMMANDS = {
     ),
     "import": Entry("import_file", "import_command", "Import conversations."),
     "fan": Entry("fans", "fans", "What fans may ask for: export, erase."),
+    "budget": Entry("budgets", "budgets", "What models may use: list, set, clear."),
     "backup": Entry("backups", "backup", "Write everything that is stored into a new file."),
     "restore": Entry("backups", "restore", "Put back what a backup holds."),
     "generate": Entry("generate", "generate", "Draft a message, and say what happens to it."),
     "check": Entry("check", "check", "Check texts with the content filter."),
+    "calibrate": Entry(
+        "calibration",
+        "calibrate",
+        "Fit confidence to what people decide; what may leave by itself.",
+    ),
+    "learn": Entry("learn", "learn", "Learn from outcomes now, and say what was found."),
+    "simulate": Entry("simulate", "simulate", "Let a made-up world meet the real pipeline."),
     "audit": Entry("audit", "audit", "The audit log: verify, head, export, check."),
 }
 

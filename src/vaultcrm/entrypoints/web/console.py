@@ -8,18 +8,22 @@ from vaultcrm.entrypoints.web.account import (
     sign_in_routes,
     token_routes,
 )
+from vaultcrm.entrypoints.web.calibration import routes as calibration_routes
 from vaultcrm.entrypoints.web.care import routes as care_routes
 from vaultcrm.entrypoints.web.channels import routes as channel_routes
 from vaultcrm.entrypoints.web.content_rules import routes as content_rule_routes
-from vaultcrm.entrypoints.web.conversation import drafting_routes
+from vaultcrm.entrypoints.web.conversation import complaint_routes, drafting_routes
 from vaultcrm.entrypoints.web.conversation import routes as conversation_routes
+from vaultcrm.entrypoints.web.costs import routes as cost_routes
 from vaultcrm.entrypoints.web.dashboard import routes as dashboard_routes
 from vaultcrm.entrypoints.web.data import routes as data_routes
 from vaultcrm.entrypoints.web.disclosure import routes as disclosure_routes
+from vaultcrm.entrypoints.web.experiments import routes as experiment_routes
 from vaultcrm.entrypoints.web.frame import errors, live
 from vaultcrm.entrypoints.web.frame import menu_routes as frame_routes
 from vaultcrm.entrypoints.web.frame.pages import STATIC, Assets
 from vaultcrm.entrypoints.web.inbox import routes as inbox_routes
+from vaultcrm.entrypoints.web.learning import routes as learning_routes
 from vaultcrm.entrypoints.web.message_templates import routes as template_routes
 from vaultcrm.entrypoints.web.oversight import (
     alert_routes,
@@ -28,6 +32,7 @@ from vaultcrm.entrypoints.web.oversight import (
 )
 from vaultcrm.entrypoints.web.personalities import routes as personality_routes
 from vaultcrm.entrypoints.web.queue import routes as queue_routes
+from vaultcrm.entrypoints.web.rollout import routes as rollout_routes
 from vaultcrm.entrypoints.web.team import program_routes
 from vaultcrm.entrypoints.web.team import routes as team_routes
 
@@ -44,11 +49,16 @@ ROUTERS = tuple(
         personality_routes,
         disclosure_routes,
         control_routes,
+        rollout_routes,
+        complaint_routes,
         audit_export_routes,
         template_routes,
         content_rule_routes,
         care_routes,
+        calibration_routes,
         dashboard_routes,
+        learning_routes,
+        cost_routes,
         alert_routes,
         account_routes,
         second_factor_routes,
@@ -57,6 +67,7 @@ ROUTERS = tuple(
         team_routes,
         channel_routes,
         data_routes,
+        experiment_routes,
     )
 )
 

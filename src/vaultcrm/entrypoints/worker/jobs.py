@@ -24,13 +24,19 @@ from vaultcrm.db.jobs import (
 from vaultcrm.domain.errors import LimitExceeded
 from vaultcrm.domain.generation import DeliveryStatus, GenerationType
 from vaultcrm.entrypoints.worker.audit_jobs import register_audit_jobs
+from vaultcrm.entrypoints.worker.calibration_jobs import register_calibration_jobs
 from vaultcrm.entrypoints.worker.data_jobs import register_data_jobs
+from vaultcrm.entrypoints.worker.experiment_jobs import register_experiment_jobs
+from vaultcrm.entrypoints.worker.learning_jobs import register_learning_jobs
+from vaultcrm.entrypoints.worker.limit_jobs import register_limit_jobs
+from vaultcrm.entrypoints.worker.outcome_jobs import register_outcome_jobs
 from vaultcrm.workflows.answer_fan import answer_fan
 from vaultcrm.workflows.deliver_events import deliver_events, deliver_overdue
 from vaultcrm.workflows.deliver_message import Delivery, deliver_message
 from vaultcrm.workflows.note_refusal import note_refusal
 from vaultcrm.workflows.observe import forget_old
 from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.read_system import note_size
 from vaultcrm.workflows.receive_message import process_webhook
 from vaultcrm.workflows.recover import recover_lost_work
 from vaultcrm.workflows.roll_up import roll_up
@@ -69,7 +75,12 @@ def register_jobs(app: App, parts: Parts) -> None:
     """Bind every job to its workflow."""
     recovery = _every(parts.settings.recovery_every_seconds)
     register_audit_jobs(app, parts)
+    register_calibration_jobs(app, parts)
     register_data_jobs(app, parts)
+    register_learning_jobs(app, parts)
+    register_experiment_jobs(app, parts)
+    register_outcome_jobs(app, parts)
+    register_limit_jobs(app, parts)
 
     @app.task(name=DELIVER_MESSAGE, retry=InPlace())
     async def deliver(creator_id: str, item_id: str) -> None:
@@ -133,6 +144,7 @@ def register_jobs(app: App, parts: Parts) -> None:
     @app.task(name="forget_observations")
     async def forget(timestamp: int) -> None:
         await forget_old(parts)
+        await note_size(parts)
 
     @app.periodic(cron="* * * * *", periodic_id="roll_up")
     @app.task(name="roll_up_metrics")

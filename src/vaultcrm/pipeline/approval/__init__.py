@@ -42,6 +42,8 @@ class ApprovalCase:
     """False when the checker model should have looked at the fan's message and could not."""
     judge_answered: bool = True
     """False when the checker model should have judged the draft and could not."""
+    guaranteed: bool | None = True
+    """Whether the draft is one of those that a guarantee lets leave; None where there is none."""
 
 
 def decide(case: ApprovalCase, flags: Flags) -> PolicyDecision:
@@ -74,7 +76,11 @@ def _rules(case: ApprovalCase, flags: Flags) -> tuple[tuple[ApprovalReason, bool
         (ApprovalReason.HIGH_TIER, case.tier in {Tier.WHALE, Tier.HIGH}),
         (ApprovalReason.NOT_SIMPLE, not is_simple_reply(case)),
         (ApprovalReason.DISCLOSURE_MISSING, not case.disclosed),
-        (ApprovalReason.LOW_CONFIDENCE, case.confidence < flags.auto_send_threshold),
+        (
+            ApprovalReason.LOW_CONFIDENCE,
+            case.confidence < flags.auto_send_threshold or case.guaranteed is False,
+        ),
+        (ApprovalReason.NO_GUARANTEE, case.guaranteed is None),
         (
             ApprovalReason.TIER_NOT_AUTOMATIC,
             flags.rollout_stage is RolloutStage.AUTO_SEND_LOW_VALUE and case.tier is Tier.MEDIUM,

@@ -44,23 +44,37 @@ def confidence(
     Agreement is the mean share of words (Jaccard) that the chosen text has in common with the
     other candidates, doubled and cut at 1, since even like-minded texts differ in wording; with no
     other candidate it is 0.5. Familiarity is the number of known messages over ten, cut at 1. This
-    is a stated formula, not yet a calibrated probability.
+    is a stated formula; where enough was decided, `pipeline.confidence` makes a calibrated
+    probability of it and of other things.
     """
-    others = [item.candidate.message for item in all_checked if item is not chosen]
-    agreement = 0.5
-    if others:
-        words = _words(chosen.candidate.message)
-        shares = [_jaccard(words, _words(other)) for other in others]
-        agreement = min(1.0, 2 * sum(shares) / len(shares))
-    familiarity = min(1.0, known_messages / FAMILIAR_MESSAGES)
-    score = 0.7 * chosen.candidate.self_rating + 15 * agreement + 15 * familiarity
-    findings = [f for f in chosen.safety.findings if f.tier is FindingTier.REVIEW]
-    score -= FINDING_PENALTY * len(findings)
+    score = 0.7 * chosen.candidate.self_rating
+    score += 15 * agreement(chosen, all_checked) + 15 * familiarity(known_messages)
+    score -= FINDING_PENALTY * review_findings(chosen)
     if len(chosen.candidate.message) > SIMPLE_REPLY_MAX_CHARACTERS:
         score -= LONG_PENALTY
     if chosen.candidate.suggested_price_minor is not None:
         score -= PRICE_PENALTY
     return max(0, min(100, round(score)))
+
+
+def agreement(chosen: CheckedCandidate, all_checked: Sequence[CheckedCandidate]) -> float:
+    """How alike the chosen text and the others are, 0-1; 0.5 where there is no other."""
+    others = [item.candidate.message for item in all_checked if item is not chosen]
+    if not others:
+        return 0.5
+    words = _words(chosen.candidate.message)
+    shares = [_jaccard(words, _words(other)) for other in others]
+    return min(1.0, 2 * sum(shares) / len(shares))
+
+
+def familiarity(known_messages: int) -> float:
+    """How well the conversation is known, 0-1."""
+    return min(1.0, known_messages / FAMILIAR_MESSAGES)
+
+
+def review_findings(chosen: CheckedCandidate) -> int:
+    """How many findings ask for a person's look."""
+    return sum(finding.tier is FindingTier.REVIEW for finding in chosen.safety.findings)
 
 
 def _words(text: str) -> frozenset[str]:

@@ -22,12 +22,28 @@ from vaultcrm.domain.people import Creator
 from vaultcrm.domain.personality import EmojiStyle, Personality
 from vaultcrm.domain.situation import Situation
 
-PROMPT_VERSION: Final = "2026-11-22.5"
+PROMPT_VERSION: Final = "2026-11-23.1"
 """Goes up with every change of a template; each generation says which one it was made with."""
+
+PROMPT_VERSIONS: Final[Mapping[str, tuple[str, str]]] = {
+    PROMPT_VERSION: (
+        "system.jinja",
+        "Answers what the fan wrote last. The one in use unless a test says otherwise.",
+    ),
+    "2026-11-23.1-listening": (
+        "system_listening.jinja",
+        "Takes up a detail of what the fan wrote before it says anything else.",
+    ),
+}
+"""Every version that a draft can be made with: its file, and in what it differs. The names of those
+beside the first go up with changes of their files too.
+"""
 
 BYTES_PER_TOKEN = 3
 """A cautious estimate: English has about 4 bytes a token, other scripts about 3."""
 LONGEST_MESSAGE_CHARACTERS = 600
+EXAMPLES_UP_TO = 0.75
+"""Examples stand in a prompt whose stable part takes at most this share of its budget with them."""
 
 TASKS: Mapping[GenerationType, str] = {
     GenerationType.REPLY: "Answer the fan's last message. Offer nothing for sale.",
@@ -102,7 +118,9 @@ def _environment() -> Environment:
 
 
 _ENVIRONMENT = _environment()
-_SYSTEM = _ENVIRONMENT.get_template("system.jinja")
+_SYSTEMS = {
+    version: _ENVIRONMENT.get_template(file) for version, (file, _) in PROMPT_VERSIONS.items()
+}
 _TURN = _ENVIRONMENT.get_template("turn.jinja")
 
 
@@ -112,12 +130,21 @@ def environment() -> Environment:
 
 
 @lru_cache(maxsize=512)
-def render_system(creator: Creator, personality: Personality) -> str:
-    """The stable prefix. Both arguments are frozen values, so another process's new version of a
-    personality is another key: nothing has to be told to forget.
+def render_system(
+    creator: Creator,
+    personality: Personality,
+    version: str = PROMPT_VERSION,
+    examples: tuple[str, ...] = (),
+) -> str:
+    """The stable prefix. All arguments are frozen values, so another process's new version of a
+    personality is another key: nothing has to be told to forget. `version` is one of
+    `PROMPT_VERSIONS`.
     """
-    return _SYSTEM.render(
-        creator=creator, personality=personality, emoji_rule=EMOJI_RULES[personality.emoji_style]
+    return _SYSTEMS[version].render(
+        creator=creator,
+        personality=personality,
+        emoji_rule=EMOJI_RULES[personality.emoji_style],
+        examples=examples,
     )
 
 
@@ -164,13 +191,16 @@ def build_prompt(
     token_budget: int,
     now: datetime,
     options: DraftOptions = NO_OPTIONS,
+    version: str = PROMPT_VERSION,
 ) -> Prompt:
     """The prompt for one draft, within `token_budget` estimated tokens.
 
     Long messages are cut, then the oldest ones left out, until the prompt fits; the last message
     always stays.
     """
-    system = render_system(situation.creator, personality)
+    system = render_system(situation.creator, personality, version, situation.examples)
+    if situation.examples and estimated_tokens(system) > EXAMPLES_UP_TO * token_budget:
+        system = render_system(situation.creator, personality, version)
     messages = tuple(shortened(message) for message in situation.messages)
     while True:
         turn = render_turn(

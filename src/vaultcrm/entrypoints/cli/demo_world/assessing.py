@@ -18,7 +18,7 @@ from vaultcrm.pipeline.safety.filter import ContentFilter
 MODELS = ("claude-opus-5-5", "claude-sonnet-5-5")
 """What drafted before and after the team changed to a model that costs half."""
 _MODEL_CHANGED = 0.4
-_AUTOMATIC_FROM = 0.45
+_AUTOMATIC_FROM = 0.9
 """Shares of the month after which the model was changed and simple replies left by themselves."""
 AUTO_SEND_THRESHOLD = 65
 _CONFIDENCE = {

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
+from vaultcrm.controls.limits.windows import windows_at
 from vaultcrm.db.pending import Connection, run, send
 from vaultcrm.db.queries import access, personalities
 from vaultcrm.domain.audit import AuditAction
@@ -38,7 +39,11 @@ async def has_history(connection: Connection) -> bool:
 
 
 async def keep_history(
-    connection: Connection, history: DemoHistory, creators: Mapping[str, UUID], now: datetime
+    connection: Connection,
+    history: DemoHistory,
+    creators: Mapping[str, UUID],
+    now: datetime,
+    zone: str = "UTC",
 ) -> None:
     """Write the history of a world whose conversations are there, in the caller's transaction."""
     random = Random("ids")  # noqa: S311 - no secret
@@ -59,7 +64,7 @@ async def keep_history(
     rows.add_alerts(creators, now)
     await rows.write(connection)
     await link_templates(connection, now)
-    await _count_today(connection, history, now)
+    await _count_today(connection, history, now, zone)
 
 
 async def _add_people(
@@ -116,9 +121,11 @@ async def _keep_voices(
             )
 
 
-async def _count_today(connection: Connection, history: DemoHistory, now: datetime) -> None:
+async def _count_today(
+    connection: Connection, history: DemoHistory, now: datetime, zone: str
+) -> None:
     """What today's drafts used counts against the day's limit, as it would have."""
-    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    day = windows_at(now, zone).day
     used = sum(draft.usage.total for draft in history.drafts if draft.at >= day)
     used += sum(reading.usage.total for reading in history.readings if reading.at >= day)
     params = {"kind": TOKENS_PER_DAY, "subject": EVERYBODY, "day": day, "used": used}

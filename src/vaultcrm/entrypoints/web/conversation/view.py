@@ -10,7 +10,15 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from vaultcrm.db.pending import Connection, Record
-from vaultcrm.db.queries import console, conversations, disclosures, generations, inbox, situations
+from vaultcrm.db.queries import (
+    complaints,
+    console,
+    conversations,
+    disclosures,
+    generations,
+    inbox,
+    situations,
+)
 from vaultcrm.db.queries.inbox import Bought
 from vaultcrm.domain.channels import Capabilities
 from vaultcrm.domain.conversation import Mode
@@ -80,6 +88,8 @@ class OpenConversation:
     channel_is_set_up: bool
     disclosure: ShownDisclosure
     beside: Beside
+    complained: Mapping[UUID, tuple[UUID, bool]] = field(default_factory=dict)
+    """Of messages that were drafts: the draft, and whether a complaint about it is marked."""
 
     @property
     def id(self) -> UUID:
@@ -235,6 +245,10 @@ async def open_conversation(
         if situation is None:
             raise NotFound("conversation")
         beside = await read_beside(parts, connection, desk, situation)
+        complained_sent = await complaints.of_messages(
+            connection, creator_id, [one.message.id for one in newest_first[:MESSAGES]]
+        )
+        complained = await complained_sent.answer()
     shown = newest_first[:MESSAGES]
     more = len(newest_first) > MESSAGES
     carries, set_up = await _carries(parts, creator_id, situation.conversation.channel)
@@ -264,6 +278,7 @@ async def open_conversation(
         channel_is_set_up=set_up,
         disclosure=shown_disclosure(parts, situation, told, desk.now),
         beside=beside,
+        complained=complained,
     )
 
 

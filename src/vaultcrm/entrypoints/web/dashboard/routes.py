@@ -1,5 +1,6 @@
 """The day, and how it came to be: for managers and admins."""
 
+from datetime import timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -7,11 +8,13 @@ from fastapi import APIRouter, Header
 from fastapi.responses import Response
 
 from vaultcrm.controls.auth import require_role
+from vaultcrm.db.queries import effects
 from vaultcrm.domain.errors import NotFound
 from vaultcrm.domain.metrics import Course, Period
 from vaultcrm.domain.people import Role
 from vaultcrm.entrypoints.api.context import PartsDep
 from vaultcrm.entrypoints.web.dashboard.charts import ai_charts, waits_chart
+from vaultcrm.entrypoints.web.dashboard.effect import EffectView, effect_view
 from vaultcrm.entrypoints.web.dashboard.figures import Span
 from vaultcrm.entrypoints.web.dashboard.numbers import (
     Number,
@@ -19,10 +22,15 @@ from vaultcrm.entrypoints.web.dashboard.numbers import (
     fans_number,
     message_number,
 )
+from vaultcrm.entrypoints.web.dashboard.system import more_numbers, system_view
 from vaultcrm.entrypoints.web.frame.desk import Desk, DeskDep
 from vaultcrm.entrypoints.web.frame.pages import page
+from vaultcrm.workflows.attribute_outcomes import attribution_window
 from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.read_effect import USUAL_DAYS as USUAL_DAYS_OF_EFFECT
+from vaultcrm.workflows.read_effect import read_effect
 from vaultcrm.workflows.read_metrics import read_course
+from vaultcrm.workflows.read_system import read_system
 
 router = APIRouter()
 
@@ -45,8 +53,10 @@ async def dashboard(
     chosen = _chosen(desk, creator or None)
     span = Span(days if days in PERIODS else USUAL_DAYS, parts.now())
     course = await _course(parts, chosen, span)
+    effect = await _effect(parts, chosen, span)
     with_ai = any(desk.ai_is_on_for(one) for one in chosen) if chosen else desk.has_ai
     alone = creator or None
+    whole = alone is None and desk.caller.all_creators
     return page(
         "dashboard/_day.html" if hx_request else "dashboard/dashboard.html",
         desk=desk,
@@ -57,6 +67,8 @@ async def dashboard(
         with_ai=with_ai,
         days_of_trend=[f"{day.day} {day:%b}" for day in span.trend],
         numbers=_numbers(desk, course, span, alone, with_ai=with_ai),
+        effect=effect,
+        system=system_view(await read_system(parts)) if whole else None,
         charts=[
             *(ai_charts(course, span) if with_ai else ()),
             waits_chart(course, span, with_ai=with_ai),
@@ -84,6 +96,21 @@ async def _course(parts: Parts, creator_ids: list[UUID], span: Span) -> Course:
         )
 
 
+async def _effect(parts: Parts, creator_ids: list[UUID], span: Span) -> EffectView:
+    """Over the days of the charts, and a month at least: what is compared needs many messages."""
+    start = span.now - timedelta(days=max(span.days, USUAL_DAYS_OF_EFFECT))
+    async with parts.pool.connection() as connection:
+        found = await read_effect(
+            connection,
+            creator_ids,
+            Period(start, span.now),
+            attribution_window(parts),
+            span.now,
+        )
+        names = await effects.names(connection, [one.user_id for one in found.time_saved])
+    return effect_view(found, names)
+
+
 def _numbers(
     desk: Desk, course: Course, span: Span, alone: UUID | None, *, with_ai: bool
 ) -> list[Number]:
@@ -96,4 +123,4 @@ def _numbers(
         waiting=course.waiting,
         tokens=None if alone else (desk.tokens_used, desk.flags.max_tokens_per_day),
     )
-    return [*numbers, message_number(course, span)]
+    return [*numbers, *more_numbers(course, span), message_number(course, span)]

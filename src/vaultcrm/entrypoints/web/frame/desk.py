@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from vaultcrm.controls.flags import Overrides, effective_flags
+from vaultcrm.controls.limits.windows import windows_at
 from vaultcrm.db.pending import Record
 from vaultcrm.db.queries import alerts, console, limits
 from vaultcrm.db.queries.activity import activity, version_of
@@ -102,6 +103,11 @@ class Desk:
         return self.caller.is_one_of(Role.ADMIN)
 
     @property
+    def may_switch_ai(self) -> bool:
+        """Whether the one switch that stops all AI is theirs."""
+        return self.caller.is_one_of(Role.ADMIN) and self.caller.all_creators
+
+    @property
     def waiting_label(self) -> str:
         return words.counted(self.waiting)
 
@@ -147,8 +153,7 @@ async def open_desk(parts: Parts, session: Session) -> Desk:
             counts_sent = await queue_counts(connection, desk.ai_creator_ids, caller.user_id, now)
             waiting_sent = await console.waiting_conversations(connection, list(creators))
             used_sent = await limits.used_today(
-                connection,
-                parts.now().replace(hour=0, minute=0, second=0, microsecond=0),
+                connection, windows_at(parts.now(), parts.settings.agency_time_zone).day
             )
             alerts_sent = await alerts.list_alerts(
                 connection, list(creators), is_open=True, before=None, limit=MOST_COUNTED

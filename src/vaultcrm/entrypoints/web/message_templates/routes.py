@@ -16,6 +16,7 @@ from vaultcrm.controls.auth import require_role
 from vaultcrm.db.queries import templates
 from vaultcrm.db.queries.templates import TemplateFilter
 from vaultcrm.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
+from vaultcrm.domain.estimates import LEAST_FOR_SHARE
 from vaultcrm.domain.generation import GenerationType
 from vaultcrm.domain.template import VARIABLES, place_of
 from vaultcrm.entrypoints.api.context import PartsDep
@@ -29,6 +30,8 @@ from vaultcrm.entrypoints.web.message_templates.view import (
     Typed,
     Wanted,
     chart_of,
+    interval,
+    mean,
     new_template,
     open_template,
     read_fans,
@@ -366,6 +369,9 @@ async def _show(
         chosen=None if shown is None else shown.preview.conversation_id,
         chart=chart,
         share=share,
+        mean=mean,
+        interval=interval,
+        least=LEAST_FOR_SHARE,
         typed_text="" if editor is None else editor.typed.text,
         writes=desk.caller.is_one_of(*MANAGERS),
         cursor=cursor,

@@ -12,6 +12,7 @@ from vaultcrm.db.pending import Connection, Record
 from vaultcrm.db.queries import template_outcomes, templates
 from vaultcrm.db.queries.templates import TemplateFilter
 from vaultcrm.domain.errors import FieldProblem, InvalidInput, NotFound
+from vaultcrm.domain.estimates import Estimate
 from vaultcrm.domain.generation import GenerationType
 from vaultcrm.domain.money import Money, minor_per_major
 from vaultcrm.domain.safety import Finding
@@ -356,6 +357,23 @@ def chart_of(stats: TemplateStats, now: datetime) -> Chart | None:
     )
 
 
-def share(part: int, whole: int) -> str:
-    """`22 of 40 (55 %)`."""
-    return f"{part:,} of {whole:,} ({100 * part / whole:.0f} %)"
+def share(part: int, whole: int, of: Estimate | None) -> str:
+    """`22 of 40 (55 %, between 40 and 69 %)`; without the share where there is too little."""
+    counted = f"{part:,} of {whole:,}"
+    if of is None:
+        return counted
+    low, high = 100 * of.low, 100 * of.high
+    return f"{counted} ({100 * of.value:.0f} %, between {low:.0f} and {high:.0f} %)"
+
+
+def interval(of: Estimate) -> str:
+    """`40-69 %`."""
+    return f"{100 * of.low:.0f}-{100 * of.high:.0f} %"
+
+
+def mean(estimate: Estimate, currency: str) -> str:
+    """`$1.20 a message, between $0.40 and $2.00`."""
+    value, low, high = (
+        Money(round(part), currency) for part in (estimate.value, estimate.low, estimate.high)
+    )
+    return f"{value} a message, between {low} and {high}"

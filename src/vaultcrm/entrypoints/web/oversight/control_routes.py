@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from vaultcrm.controls.auth import require_role
 from vaultcrm.controls.flags import FLAG_FIELDS, GLOBAL_ONLY
+from vaultcrm.controls.limits.windows import windows_at
 from vaultcrm.db.queries import audit, audit_seals, limits, usage
 from vaultcrm.db.queries import flags as flag_queries
 from vaultcrm.db.queries.audit import AuditFilter
@@ -133,10 +134,11 @@ async def flags(
     desk: DeskDep,
     creator: UUID | Literal[""] = "",
     done: str | None = None,
+    switch: Literal["off", "on", ""] = "",
 ) -> Response:
     """Every flag in force and where its value comes from, and what is used of the limits."""
     require_role(desk.caller, Role.ADMIN)
-    return await _flags_page(parts, desk, creator or None, done=done)
+    return await _flags_page(parts, desk, creator or None, done=done, switch=switch)
 
 
 @router.get("/flags/{name}/history")
@@ -233,15 +235,15 @@ async def _flags_page(
     creator_id: UUID | None,
     *,
     done: str | None = None,
+    switch: str = "",
     status: HTTPStatus = HTTPStatus.OK,
     wrong: str = "",
     problems: list[str] | None = None,
     typed: tuple[str, str] = ("", ""),
 ) -> Response:
     found = await flags_in_force(parts, desk.caller, creator_id)
-    now = parts.now()
-    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    hour = now.replace(minute=0, second=0, microsecond=0)
+    windows = windows_at(parts.now(), parts.settings.agency_time_zone)
+    day, hour = windows.day, windows.hour
     own = list(desk.creators)
     async with parts.pool.connection() as connection, connection.pipeline():
         origins_sent = await flag_queries.origins(connection, creator_id or NIL)
@@ -262,10 +264,11 @@ async def _flags_page(
         own_source="installation" if creator_id is None else "creator",
         this_hour=this_hour,
         hour_ends=hour + timedelta(hours=1),
-        day_ends=day + timedelta(days=1),
+        day_ends=windows.day_ends,
         cost=figures.usd(cost / figures.MICRO_USD),
         without_ai=len(desk.creators) - len(desk.ai_creator_ids),
         wrong=wrong,
+        switch=switch,
         problems=problems or (),
         typed=typed,
         done=words.DONE.get(done or ""),

@@ -112,7 +112,11 @@ REASONS: Mapping[ApprovalReason, str] = {
     ApprovalReason.NOT_SIMPLE: "not a simple reply",
     ApprovalReason.DISCLOSURE_MISSING: "the fan has not been told about AI",
     ApprovalReason.LOW_CONFIDENCE: "low confidence",
+    ApprovalReason.NO_GUARANTEE: "there is no guarantee yet for automatic sending",
     ApprovalReason.TIER_NOT_AUTOMATIC: "fans of this tier get nothing automatic yet",
+    ApprovalReason.AUDIT_SAMPLE: "drawn by lot for a look",
+    ApprovalReason.AI_STOPPED: "it was to leave by itself when automatic sending was stopped",
+    ApprovalReason.TAKEN_BACK: "a person stopped it before it left by itself",
 }
 
 CATEGORIES: Mapping[Category, str] = {
@@ -196,6 +200,8 @@ ACTIONS: Mapping[AuditAction, str] = {
     AuditAction.GENERATED: "drafted a message",
     AuditAction.DECIDED: "decided on a draft",
     AuditAction.UNDONE: "took an approval back",
+    AuditAction.CALLED_BACK: "held back an automatic message",
+    AuditAction.COMPLAINT_MARKED: "marked a complaint about a message",
     AuditAction.SNOOZED: "snoozed a draft",
     AuditAction.WRITTEN: "wrote a message",
     AuditAction.RESOLVED: "settled a delivery",
@@ -215,6 +221,7 @@ ACTIONS: Mapping[AuditAction, str] = {
     AuditAction.CONTENT_RULE_REMOVED: "removed a content rule",
     AuditAction.CONTENT_RULE_RESTORED: "put a content rule back in force",
     AuditAction.FLAG_CHANGED: "changed a flag",
+    AuditAction.BUDGET_CHANGED: "changed a budget",
     AuditAction.DISCLOSED: "noted that a fan was told about AI",
     AuditAction.DISCLOSURE_ASKED: "a fan asked whether AI writes",
     AuditAction.DISCLOSURE_ORDERED: "sent the AI disclosure",
@@ -255,8 +262,16 @@ ACTIONS: Mapping[AuditAction, str] = {
     AuditAction.EVENT_RETRIED: "sent an event again",
     AuditAction.AB_TEST_ADDED: "added an A/B test",
     AuditAction.AB_TEST_CHANGED: "started or ended an A/B test",
+    AuditAction.AB_TEST_VARIANT_STOPPED: "stopped a variant of an A/B test",
+    AuditAction.AB_TEST_SHARED_OUT: "shared fans out anew in an A/B test",
+    AuditAction.CALIBRATED: "calibrated confidence",
+    AuditAction.AUTOMATIC_SENDING_STOPPED: "stopped automatic sending",
     AuditAction.ALERT_ACKNOWLEDGED: "acknowledged an alert",
     AuditAction.AUDIT_EXPORTED: "exported the audit log",
+    AuditAction.LEARNING_PROPOSED: "proposed a change of a personality",
+    AuditAction.LEARNING_APPLIED: "applied what was learned",
+    AuditAction.LEARNING_DISMISSED: "dismissed what was learned",
+    AuditAction.LEARNING_ROLLED_BACK: "took back what was learned",
     AuditAction.REFUSED: "was refused",
 }
 
@@ -273,6 +288,9 @@ ALERTS: Mapping[AlertKind, str] = {
     AlertKind.REQUEST_LATENCY: "VaultCRM answers slowly",
     AlertKind.DAILY_COST: "Models cost much today",
     AlertKind.FILTER_RATE: "The content filter finds much",
+    AlertKind.CONFIDENCE_DRIFTS: "Confidence no longer fits what people decide",
+    AlertKind.GUARANTEE_BROKEN: "Too many automatic messages would have been changed",
+    AlertKind.AB_TEST: "An A/B test needs a look",
     AlertKind.DATABASE_ERRORS: "The database could not be reached",
 }
 """What has happened. What to do about it stands in the alert's own message."""
@@ -301,6 +319,10 @@ FLAGS: Mapping[str, tuple[str, str]] = {
     "AI_MAX_TOKENS_PER_MESSAGE": ("Tokens a draft", "512 to 1024."),
     "AI_ROLLOUT_STAGE": ("Rollout stage", "How much leaves without a person."),
     "AI_ROLLOUT_CREATOR": ("Creator of stage 1", "The handle of the one creator that has AI then."),
+    "AI_JUDGE": (
+        "Judging of risky drafts",
+        "Off leaves it to the rules; drafts that they doubt still wait for a person.",
+    ),
     "AI_OFFERS_PER_FAN_PER_DAY": (
         "Offers to a fan in 24 hours",
         "After so many no other offer goes to that fan. 0 for no cap.",
@@ -312,6 +334,22 @@ FLAGS: Mapping[str, tuple[str, str]] = {
     "AI_COOLING_OFF_HOURS": (
         "Hours of cooling off",
         "How long a fan gets no offers once they have reached the cap of a week.",
+    ),
+    "AI_LEARNING_APPLIES": (
+        "Learning applies its proposals",
+        "On: what weekly learning proposes holds by itself, watched, taken back if it does worse.",
+    ),
+    "AI_AUTO_SEND_GUARANTEE": (
+        "Automatic sending needs a guarantee",
+        "Off lets the least confidence alone decide, with nothing known about its mistakes.",
+    ),
+    "AI_AUTO_SEND_RISK": (
+        "Automatic messages that may be wrong",
+        "The largest share that a person would have changed or rejected: 0.02 is 2 in 100.",
+    ),
+    "AI_AUTO_SEND_SAMPLE": (
+        "Automatic messages that a person checks",
+        "The share that is drawn by lot and waits in the queue instead: 0.05 is 5 in 100.",
     ),
 }
 """Title and explanation of each flag."""
@@ -337,6 +375,7 @@ KEPT: Mapping[Kept, str] = {
 }
 
 DONE: Mapping[str, str] = {
+    "calibrating": "A worker calibrates now. Come back in a minute.",
     "fan_erased": "Erased. Nothing leaves for them any more; the rest is emptied now.",
     "approve": "Approved. The message is on its way.",
     "modify": "Your version is approved and on its way.",
@@ -349,7 +388,14 @@ DONE: Mapping[str, str] = {
     "worded": "Saved. Fans read it from the next disclosure on.",
     "mode": "Changed what AI does in this conversation.",
     "flag": "The flag is changed, from the next draft on.",
+    "budget": "The budget is set, from the next draft on.",
+    "budget_cleared": "The budget is taken away.",
     "ai_off": "AI is off for everybody. Drafts that wait are kept and out of sight.",
+    "stage_on": "Moved on by one stage, from the next draft on.",
+    "stage_back": "Moved back by one stage. What may not leave by itself any more waits.",
+    "stage_follows": "They follow the installation again.",
+    "complaint": "Marked as a complaint. It counts against the stage on the rollout page.",
+    "no_complaint": "No longer marked as a complaint.",
     "ai_on": "AI is on again, except for creators who have it off themselves.",
     "drafted": "The draft is below.",
     "care_cool_off": "They cool off: no offers go to them.",
@@ -397,6 +443,7 @@ _FIELDS: Mapping[str, str] = {
     "action": "This draft",
     "value": "The value",
     "reason": "The reason",
+    "amount": "The amount",
     "hours": "The hours",
 }
 

@@ -1,0 +1,1 @@
+"""Confidence and the guarantee of automatic sending, in simulated worlds with known truth."""

@@ -1,0 +1,1 @@
+"""What confidence means, and what leaves by itself because of it."""

@@ -1,0 +1,1 @@
+"""The stages of the rollout, and how well each does."""

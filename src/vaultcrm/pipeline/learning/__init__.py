@@ -1,0 +1,7 @@
+"""What worked: traits and phrases of messages, sums of their outcomes, and what follows from them.
+
+    texts ──> traits, phrases ──> tallying (sums, a week) ──> deciding (e-values) ──> proposing
+
+`tallying` needs numpy and is for the worker; the rest is plain Python. docs/learning.md has the
+reasoning and the sources.
+"""

@@ -183,12 +183,26 @@ def test_the_installations_own_rows_are_added_by_everybody_and_read_by_few(
     application: psycopg.Connection,
 ) -> None:
     application.execute(SEE, (ONLY_MINE,))
-    for table in INSTALLATION_ROWS:
+    for table in set(INSTALLATION_ROWS) - {"confidence_models"}:
         assert _refusal(application, _insert(table), _row(application, table, NIL)) == "", table
     application.execute(_insert("audit_log"), (_row(application, "audit_log", NIL),))
     assert _owners(application, "audit_log") == {MINE}
     application.execute(SEE, (scope_of_creators(frozenset({MINE, NIL})),))
     assert _owners(application, "audit_log") == {MINE, NIL}
+
+
+def test_how_well_scores_are_kept_over_all_creators_is_read_by_whoever_is_known_and_not_added(
+    application: psycopg.Connection,
+) -> None:
+    table = "confidence_models"
+    application.execute(SEE, (EVERYTHING,))
+    application.execute(_insert(table), (_row(application, table, NIL),))
+    application.execute(SEE, (ONLY_MINE,))
+    assert _owners(application, table) == {MINE, NIL}
+    refusal = _refusal(application, _insert(table), _row(application, table, NIL))
+    assert BREAKS_THE_POLICY in refusal
+    application.execute(SEE, (NOTHING,))
+    assert _owners(application, table) == set()
 
 
 @pytest.mark.parametrize(

@@ -191,9 +191,10 @@ def _promise(one: CreatorConfidence, found: Guarantee, made: str) -> str:
             f"them would have been changed by a person, with {certainty} confidence. None has left "
             "so far."
         )
-    sent = "message" if one.audits.automatic == 1 else "messages"
+    alone = one.audits.automatic == 1
+    sent = "message sent by itself" if alone else "messages sent by themselves"
     return (
-        f"Of {one.audits.automatic:,} {sent} sent by themselves since {made}, at most {limit} "
+        f"Of {one.audits.automatic:,} {sent} since {made}, at most {limit} "
         f"would have been changed by a person, with {certainty} confidence; threshold "
         f"{threshold:.1f}."
     )

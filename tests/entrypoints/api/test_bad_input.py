@@ -28,6 +28,7 @@ def good_bodies(
     ab_test_id: str,
     item_id: str,
     template_id: str,
+    proposal_id: str,
     seen: str = "2026-11-01T10:00:00Z",
     channel: str = "telegram",
 ) -> dict[str, Body]:
@@ -124,6 +125,12 @@ def good_bodies(
         f"/api/fans/{talk.fan_id}/cooling-off/end": {**mine, "reason": "talked to him"},
         f"/api/fans/{talk.fan_id}/caps/lift": {**mine, "hours": 5, "reason": "his birthday"},
         f"/api/fans/{talk.fan_id}/caps/restore": {**mine, "reason": "it is over"},
+        "/api/budgets": {
+            **mine, "scope": "creator", "period": "day", "unit": "usd", "amount": 5,
+            "reason": "as agreed",
+        },
+        f"/api/ai/generations/{generation_id}/complaint": {"complaint": False},
+        f"/api/ai/learning/proposals/{proposal_id}/dismiss": {"reason": "not her"},
         # The fan is gone after this one.
         f"/api/fans/{talk.fan_id}/erasure": {**mine, "handle": "tom88", "reason": "asked for it"},
     }  # fmt: skip
@@ -180,6 +187,15 @@ async def lab(app: RunningApp) -> Lab:
     await rows(app, "UPDATE outbox SET delivery_status = 'failed'")
     template = {"creatorId": talk.creator_id, "category": "reply", "templateText": "Hi"}
     written = await admin.made("/api/templates", {**template, "name": "hi there"})
+    [proposal] = await rows(
+        app,
+        """INSERT INTO personality_proposals (creator_id, id, week, base_version, fields, evidence,
+                                              status, created_at)
+           VALUES (%(creator)s, gen_random_uuid(), '2026-11-09Z', 0, '{"system_prompt": "Ask."}',
+                   '{"findings": [], "messages": 0, "tested": 0}', 'proposed', now())
+           RETURNING id""",
+        creator=talk.creator_id,
+    )
     bodies = good_bodies(
         talk,
         generation_id=draft["generationId"],
@@ -187,6 +203,7 @@ async def lab(app: RunningApp) -> Lab:
         ab_test_id=added["id"],
         item_id=sent["messageId"],
         template_id=written["id"],
+        proposal_id=str(proposal["id"]),
         seen=written["updatedAt"],
     )
     return Lab(admin, talk, bodies)
@@ -205,11 +222,12 @@ def test_every_operation_that_takes_a_body_is_tried_here() -> None:
     }
     tried = good_bodies(
         talk,
-        generation_id=NOWHERE,
+        generation_id="{generation_id}",
         endpoint_id="{endpoint_id}",
         ab_test_id="{test_id}",
         item_id="{item_id}",
         template_id="{template_id}",
+        proposal_id="{proposal_id}",
         channel="{channel}",
     )
     assert taking == tried.keys()

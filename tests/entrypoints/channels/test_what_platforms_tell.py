@@ -12,6 +12,7 @@ from tests.entrypoints.channels.platforms import FAN, Chatwoot, Fanvue, Platform
 from tests.support.app import RunningApp
 from tests.support.webhooks import purchase_event
 from tests.support.world import rows
+from vaultcrm.workflows.attribute_outcomes import attribute_outcomes
 
 pytestmark = pytest.mark.anyio
 
@@ -199,6 +200,7 @@ async def test_a_bought_offer_is_the_outcome_of_its_draft_to_the_cent(
     bought = fanvue.pays(1299, "message", message=taken.uuid)
     again = fanvue.pays(1299, "message", message=taken.uuid)
     await desk.works_through(bought, bought, again)
+    await attribute_outcomes(app.parts)
 
     assert await fan_of(desk) == (1299, "USD", "low")
     [outcome] = await rows(app, "SELECT performance_data FROM ai_message_feedback")

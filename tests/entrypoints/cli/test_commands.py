@@ -465,6 +465,10 @@ def test_an_embedded_database_that_is_killed_is_started_again(home: Path, tmp_pa
         assert int(pid_file.read_text().partition("\n")[0]) != pid
 
 
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_a_command_that_is_interrupted_while_the_database_starts_leaves_none_behind(
     home: Path,
 ) -> None:
@@ -478,6 +482,8 @@ def test_a_command_that_is_interrupted_while_the_database_starts_leaves_none_beh
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Where the tests themselves were started to ignore it, commands would too.
+            preexec_fn=_heed_interrupts,  # noqa: PLW1509 - the tests run no threads here
         )
         waits = psutil.Process(process.pid)
         wait_until(lambda: any(turn.samefile(f.path) for f in waits.open_files()), "its turn")

@@ -174,7 +174,7 @@ async def test_a_fresh_demos_dashboard_shows_a_figure_in_every_tile(
     page = await mary.open("/dashboard?days=30")
 
     values = [given["class"] for _, given in page.elements if "value" in given.get("class", "")]
-    assert len(values) == 15
+    assert len(values) == 17
     assert not [given for given in values if "words" in given]
     for unknown in ("not known yet", "none today", "Nothing to draw yet", "No draft was made"):
         assert unknown not in page.text

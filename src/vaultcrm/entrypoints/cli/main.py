@@ -43,7 +43,7 @@ COMMANDS = {
     "calibrate": Entry(
         "calibration",
         "calibrate",
-        "Fit confidence to what people decide; what may leave by itself.",
+        "Fit confidence to people's decisions, anew even where little has changed.",
     ),
     "learn": Entry("learn", "learn", "Learn from outcomes now, and say what was found."),
     "simulate": Entry("simulate", "simulate", "Let a made-up world meet the real pipeline."),

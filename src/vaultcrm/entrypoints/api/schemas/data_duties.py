@@ -21,6 +21,8 @@ class FanExport(Schema):
     conversations: list[Json]
     messages: list[Json]
     payments: list[Json]
+    money_for_messages: list[Json]
+    outcomes: list[Json]
     drafts: list[Json]
     leaving: list[Json]
     disclosures: list[Json]

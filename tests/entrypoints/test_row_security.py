@@ -174,6 +174,7 @@ async def test_people_of_different_creators_by_turns_cost_no_more_round_trips(
 ) -> None:
     own = settings(wire.url, home, **with_claude(gate.url), database_pool_size=2)
     async with running_app(own) as running:
+        running.leaves_running_calls_unwatched()
         admin = await sign_in(running, Role.ADMIN)
         talks = {name: await conversation(admin, creator=name) for name in ("mia", "theo")}
         people = {

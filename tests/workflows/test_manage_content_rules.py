@@ -105,6 +105,7 @@ async def test_rules_that_were_read_once_cost_a_draft_no_round_trip(
         tapped(database_url) as wire,
         running_app(settings(wire.url, home, **with_claude(llm.url), database_pool_size=2)) as app,
     ):
+        app.leaves_running_calls_unwatched()
         manager = await sign_in(app, Role.MANAGER)
         talk = await conversation(manager)
         await add(manager, talk, "phrase", "blue lagoon")

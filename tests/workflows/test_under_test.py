@@ -215,6 +215,7 @@ async def test_running_tests_cost_a_draft_no_round_trip(
         tapped(database_url) as wire,
         running_app(settings(wire.url, home, **with_claude(gate.url))) as app,
     ):
+        app.leaves_running_calls_unwatched()
         manager = await sign_in(app, Role.ADMIN)
         [talk] = await talks(manager, 1)
         for style in ("none", "rare"):

@@ -53,12 +53,15 @@ class _Call:
 
 
 class RunningCalls:
-    """The calls of one process. All of its methods are called from its event loop alone."""
+    """The calls of one process. All of its methods are called from its event loop alone.
+
+    `look_seconds` is the time between two questions, from the next one on.
+    """
 
     def __init__(
         self, look_seconds: float = LOOK_SECONDS, blind_seconds: float = BLIND_SECONDS
     ) -> None:
-        self._look_seconds = look_seconds
+        self.look_seconds = look_seconds
         self._blind_seconds = blind_seconds
         self._calls: set[_Call] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -103,7 +106,7 @@ class RunningCalls:
         """A timer and not a task: most calls end before it comes, and must cost nothing."""
         if self._timer is None and self._looking is None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._look_seconds, self._look_now, pool, settings)
+            self._timer = loop.call_later(self.look_seconds, self._look_now, pool, settings)
 
     def _look_now(self, pool: Pool, settings: Settings) -> None:
         self._timer = None

@@ -36,6 +36,7 @@ async def test_a_draft_takes_one_round_trip_before_the_model_and_one_after_it(
 ) -> None:
     own = settings(wire.url, home, **with_claude(gate.url), database_pool_size=2)
     async with running_app(own) as app:
+        app.leaves_running_calls_unwatched()
         manager = await sign_in(app, Role.MANAGER)
         talk = await conversation(manager)
         for _ in range(8):  # until each connection has prepared its statements
@@ -85,6 +86,7 @@ async def test_an_approval_takes_three_questions_and_one_transaction(
 ) -> None:
     own = settings(wire.url, home, **with_claude(llm.url), database_pool_size=2)
     async with running_app(own) as app:
+        app.leaves_running_calls_unwatched()
         manager = await sign_in(app, Role.MANAGER)
         talk = await conversation(manager)
         drafts = [await manager.made("/api/ai/generate", talk.asks()) for _ in range(9)]

@@ -108,7 +108,8 @@ class PooledScore:
 class Finding:
     """A difference that was found. `rate` and `otherwise` are adjusted means (shares, or minor
     units of `currency`), `low` and `high` the interval of their difference; `expected` is what it
-    should be for this creator. `everywhere`: found over all creators together.
+    should be for this creator. `everywhere`: found over all creators together. `messages` were
+    compared; of edits, these are the drafts that the share is of.
     """
 
     arm: str

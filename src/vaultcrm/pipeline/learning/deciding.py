@@ -222,7 +222,8 @@ def _told(
         otherwise=otherwise,
         low=score.effect - half,
         high=score.effect + half,
-        messages=score.of_arm + score.others,
+        # A share of drafts is told with the drafts that it is a share of.
+        messages=score.of_arm if one.outcome in EDITS else score.of_arm + score.others,
         expected=effect,
         everywhere=everywhere,
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from vaultcrm.domain.content_rules import NO_RULES, OwnRules
@@ -10,6 +11,22 @@ from vaultcrm.domain.drafting import Phrase
 from vaultcrm.domain.experiments import RunningTest
 from vaultcrm.domain.people import Creator, Fan
 from vaultcrm.domain.personality import Personality
+
+LAST_MESSAGES: Final = 10
+"""What everything that is decided about a draft reads of a conversation."""
+SHOWN_STEP: Final = 6
+MOST_SHOWN: Final = LAST_MESSAGES + SHOWN_STEP - 1
+
+
+def messages_shown(revision: int) -> int:
+    """How many of a conversation's last messages a prompt shows: ten, and up to five before them.
+
+        shown = 10 + revision mod 6
+
+    The revision goes up by one with a message, so that the first message shown stays where it is
+    while five are added: what a provider has cached begins with it.
+    """
+    return LAST_MESSAGES + revision % SHOWN_STEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +42,8 @@ class Activity:
 class Situation:
     """A conversation with its fan, its creator and the creator's voice.
 
-    `messages` are the last ten, oldest first. `personality` is None when nobody has made one.
+    `messages` are the last ten, oldest first; `earlier` are those before them that a prompt shows
+    too (`messages_shown`), and nothing else reads. `personality` is None when nobody has made one.
     `stale_drafts` says whether a draft that the fan has overtaken still waits. `revision` goes up
     with every message of the conversation. `account_automates` says whether the creator's own
     account on the channel may send automatically; None where they have none.
@@ -40,6 +58,7 @@ class Situation:
     waiting_since: datetime | None
     stale_drafts: bool = False
     revision: int = 0
+    earlier: tuple[Message, ...] = ()
     repertoire: tuple[Phrase, ...] = ()
     account_automates: bool | None = None
     own_rules: OwnRules = NO_RULES

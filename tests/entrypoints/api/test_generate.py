@@ -96,6 +96,53 @@ async def test_the_second_draft_of_a_conversation_reads_its_prefix_from_the_cach
     assert second["usage"]["cachedTokens"] > 0
 
 
+def cached_share(answer: dict[str, Any]) -> float:
+    used = answer["usage"]
+    return float(used["cachedTokens"] / (used["inputTokens"] + used["cachedTokens"]))
+
+
+async def says(caller: SignedIn, talk: Talk, sender: str, text: str) -> None:
+    await caller.made(talk.messages, talk.says(text, **{"from": sender}))
+
+
+ABOUT_THE_RIDGE = [
+    "went up the ridge again this weekend, the light was unreal up there",
+    "you would have loved the part where the path turns towards the lake",
+] * 6
+
+
+async def test_a_second_draft_after_a_new_message_reads_most_of_its_prompt_from_the_cache(
+    claude: RunningApp,
+) -> None:
+    manager = await sign_in(claude, Role.MANAGER)
+    talk = await conversation(manager, said=ABOUT_THE_RIDGE)
+    await manager.made("/api/ai/generate", talk.asks())
+    await says(manager, talk, "creator", "Which part of the climb was it? Tell me more.")
+    await says(manager, talk, "fan", "the steep one at the end, my legs still hurt")
+
+    second = await manager.made("/api/ai/generate", talk.asks())
+
+    assert cached_share(second) >= 0.8
+
+
+async def test_two_of_three_drafts_of_a_conversation_that_goes_on_read_most_from_the_cache(
+    claude: RunningApp,
+) -> None:
+    """In the third what is shown of the conversation begins later; the rules are read even then."""
+    manager = await sign_in(claude, Role.MANAGER)
+    talk = await conversation(manager, said=ABOUT_THE_RIDGE)
+    answers = []
+    for number in range(10):
+        answers.append(await manager.made("/api/ai/generate", talk.asks()))
+        await says(manager, talk, "creator", f"Tell me about part {number} of the climb, please.")
+        await says(manager, talk, "fan", f"part {number} was steep, and then there was the lake")
+
+    shares = [cached_share(answer) for answer in answers[1:]]
+    assert sum(share >= 0.8 for share in shares) == 6
+    assert min(shares) > 0.5
+    assert sum(shares) / len(shares) >= 0.8
+
+
 async def test_without_a_key_drafts_come_from_what_the_creator_has_said(app: RunningApp) -> None:
     manager = await sign_in(app, Role.MANAGER)
     talk = await conversation(manager)

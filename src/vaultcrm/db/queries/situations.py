@@ -11,7 +11,13 @@ from vaultcrm.domain.drafting import Phrase
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.people import Creator, Fan, Tier
 from vaultcrm.domain.personality import EmojiStyle, Personality
-from vaultcrm.domain.situation import Activity, Situation
+from vaultcrm.domain.situation import (
+    LAST_MESSAGES,
+    MOST_SHOWN,
+    Activity,
+    Situation,
+    messages_shown,
+)
 
 # `recent` reads at most 100 index entries whatever the length of the conversation. Times travel as
 # seconds since 1970 because JSON has no time of its own.
@@ -39,7 +45,7 @@ SITUATION = f"""
         SELECT jsonb_agg(jsonb_build_array(
                    m.id, m.sender, m.author, m.text, extract(epoch FROM m.sent_at),
                    m.price_minor, m.currency, extract(epoch FROM m.purchased_at))
-                 ORDER BY m.age DESC) FILTER (WHERE m.age <= 10) AS messages,
+                 ORDER BY m.age DESC) FILTER (WHERE m.age <= {MOST_SHOWN}) AS messages,
                count(*) FILTER (WHERE m.sender = 'fan' AND m.sent_at > %(month_ago)s)
                  AS fan_messages,
                count(*) FILTER (WHERE m.purchased_at > %(quarter_ago)s) AS purchases,
@@ -117,6 +123,7 @@ def _read_situation(rows: Rows, creator_id: UUID, conversation_id: UUID) -> Situ
             emoji_style=EmojiStyle(row[28]),
             system_prompt=row[29],
         )
+    messages = [_message(item) for item in (row[19] or ())[-messages_shown(row[31]) :]]
     return Situation(
         creator=Creator(*row[0:5], *row[33:34]),
         fan=Fan(
@@ -141,7 +148,8 @@ def _read_situation(rows: Rows, creator_id: UUID, conversation_id: UUID) -> Situ
             disclosure_asked_at=row[34],
         ),
         waiting_since=row[18],
-        messages=tuple(_message(item) for item in row[19] or ()),
+        messages=tuple(messages[-LAST_MESSAGES:]),
+        earlier=tuple(messages[:-LAST_MESSAGES]),
         activity=Activity(row[20], row[21], row[22]),
         personality=personality,
         stale_drafts=row[30],

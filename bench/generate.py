@@ -62,8 +62,9 @@ class Storage:
 
 @dataclass(frozen=True)
 class Cached:
-    """Shares of the prompt that second drafts read from the cache, one a conversation: one for each
-    place at which a conversation may stand when what it begins with is next moved.
+    """Shares of the prompt that second drafts read from the cache: after a first draft that came
+    with the first message of a sitting, with the second, and so on. What is shown of a conversation
+    begins later after every sixth.
     """
 
     shares: Sequence[float]
@@ -179,14 +180,14 @@ def measure_cached() -> Cached:
     with llm_stub_process() as stub, vaultcrm(stub.url, conversations=SHOWN_STEP) as server:
         shares = [
             _second_share(server, body, place)
-            for place, body in enumerate(generate_bodies(server))
+            for place, body in enumerate(generate_bodies(server), start=1)
         ]
     return Cached(shares)
 
 
-def _second_share(server: Server, body: bytes, messages_before: int) -> float:
+def _second_share(server: Server, body: bytes, in_sitting: int) -> float:
     asked = json.loads(body)
-    for place in range(messages_before):
+    for place in range(in_sitting):
         _say(server, asked, place % 2)
     call_generate(server, [body], 1)
     _say(server, asked, 1)

@@ -44,7 +44,7 @@ async def test_no_personal_data_reaches_the_model_from_before_the_last_ten_messa
 ) -> None:
     admin = await sign_in(claude, Role.ADMIN)
     said = [f"message number {number}" for number in range(15)]
-    said[2] = f"call me at {PHONE}"
+    said[4] = f"call me at {PHONE}"
     talk = await conversation(admin, said=said)
     llm.script([Reply(candidates=WARM)])
 

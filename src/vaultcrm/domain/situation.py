@@ -1,7 +1,7 @@
 """Everything that is known when a draft is asked for."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -16,17 +16,20 @@ LAST_MESSAGES: Final = 10
 """What everything that is decided about a draft reads of a conversation."""
 SHOWN_STEP: Final = 6
 MOST_SHOWN: Final = LAST_MESSAGES + SHOWN_STEP - 1
+QUIET: Final = timedelta(minutes=5)
+"""A fan who writes after so long begins a sitting: no provider has kept a prompt until then."""
 
 
-def messages_shown(revision: int) -> int:
+def messages_shown(in_sitting: int) -> int:
     """How many of a conversation's last messages a prompt shows: ten, and up to five before them.
 
-        shown = 10 + revision mod 6
+        shown = 10 + (in_sitting - 1) mod 6
 
-    The revision goes up by one with a message, so that the first message shown stays where it is
-    while five are added: what a provider has cached begins with it.
+    `in_sitting` goes up by one with each message, from 1 for the fan's that begins a sitting. So a
+    sitting begins with ten, and the first message shown stays where it is while five are added:
+    what a provider has cached begins with it.
     """
-    return LAST_MESSAGES + revision % SHOWN_STEP
+    return LAST_MESSAGES + (in_sitting - 1) % SHOWN_STEP
 
 
 @dataclass(frozen=True, slots=True)

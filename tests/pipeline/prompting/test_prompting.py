@@ -44,7 +44,6 @@ from vaultcrm.domain.situation import (
 from vaultcrm.pipeline.prompting import (
     CUT_BY,
     EMOJI_RULES,
-    HEADING,
     TASKS,
     build_prompt,
     estimated_tokens,
@@ -247,13 +246,13 @@ def test_a_prompt_that_needs_just_the_budget_is_whole_and_one_token_less_costs_a
     assert len(cut.history) == len(RICH.messages) - CUT_BY
 
 
-def prompts_of(talk: list[Message], revision: int, budget: int) -> list[Prompt]:
+def prompts_of(talk: list[Message], in_sitting: int, budget: int) -> list[Prompt]:
     """The prompt of a conversation after each of its messages, as situations are read from the
-    database; the first message brings it to `revision`.
+    database; the first message is the sitting's `in_sitting`th.
     """
     prompts = []
     for place in range(len(talk)):
-        shown = talk[: place + 1][-messages_shown(revision + place) :]
+        shown = talk[: place + 1][-messages_shown(in_sitting + place) :]
         last = situation(*shown[-LAST_MESSAGES:])
         of = replace(last, earlier=tuple(shown[:-LAST_MESSAGES]))
         prompts.append(build(of, token_budget=budget))
@@ -261,7 +260,7 @@ def prompts_of(talk: list[Message], revision: int, budget: int) -> list[Prompt]:
 
 
 def spoken(texts: list[str]) -> list[Message]:
-    return [fan_says(text, 10 * (50 - place)) for place, text in enumerate(texts)]
+    return [fan_says(text, 300 * (50 - place)) for place, text in enumerate(texts)]
 
 
 LONG_TALKS = st.lists(
@@ -276,20 +275,20 @@ NO_BUDGET = 10**6
 
 @given(LONG_TALKS, st.integers(1, 100))
 def test_a_prompt_shows_the_last_ten_messages_at_least_and_fifteen_at_most(
-    talk: list[Message], revision: int
+    talk: list[Message], in_sitting: int
 ) -> None:
-    for place, prompt in enumerate(prompts_of(talk, revision, NO_BUDGET)):
+    for place, prompt in enumerate(prompts_of(talk, in_sitting, NO_BUDGET)):
         said = talk[: place + 1]
         assert min(LAST_MESSAGES, len(said)) <= len(prompt.history) <= MOST_SHOWN == 15
-        last = tuple(shortened(one) for one in said[-LAST_MESSAGES:])
-        assert "".join(prompt.history).endswith("".join(render_history(last)).removeprefix(HEADING))
+        last = [("fan", shortened(one).text) for one in said[-LAST_MESSAGES:]]
+        assert FENCED.findall("".join(prompt.history))[-LAST_MESSAGES:] == last
 
 
 @given(LONG_TALKS, st.integers(1, 100))
 def test_of_six_messages_that_are_added_one_moves_what_a_conversation_begins_with(
-    talk: list[Message], revision: int
+    talk: list[Message], in_sitting: int
 ) -> None:
-    prompts = prompts_of(talk, revision, NO_BUDGET)
+    prompts = prompts_of(talk, in_sitting, NO_BUDGET)
     moved = [
         place
         for place, (old, new) in enumerate(pairwise(prompts))
@@ -301,10 +300,10 @@ def test_of_six_messages_that_are_added_one_moves_what_a_conversation_begins_wit
 
 @given(LONG_TALKS, st.integers(1, 100), st.integers(1500, PROMPT_TOKEN_BUDGET))
 def test_what_is_left_out_for_the_budget_is_left_out_in_steps_and_does_not_come_back(
-    talk: list[Message], revision: int, budget: int
+    talk: list[Message], in_sitting: int, budget: int
 ) -> None:
-    whole = prompts_of(talk, revision, NO_BUDGET)
-    cut = prompts_of(talk, revision, budget)
+    whole = prompts_of(talk, in_sitting, NO_BUDGET)
+    cut = prompts_of(talk, in_sitting, budget)
     left_out = [
         len(all_of.history) - len(part.history) for all_of, part in zip(whole, cut, strict=True)
     ]
@@ -410,15 +409,16 @@ def test_a_message_reads_the_same_whenever_it_is_shown(said_at: datetime, now: d
         GenerationType.WELCOME, engagement=3, candidates=4, token_budget=3000, now=now,
     )  # fmt: skip
     assert later.history == build(situation(said)).history
-    assert f'<fan at="{said_at.astimezone(UTC):%Y-%m-%d %H:%M}">' in later.history[0]
+    utc = said_at.astimezone(UTC)
+    assert later.history[0].endswith(f'{utc:%A, %Y-%m-%d}\n<fan at="{utc:%H:%M}">hello</fan>\n')
 
 
 def test_the_turn_says_what_time_it_is_where_messages_have_theirs() -> None:
     at = timezone(timedelta(hours=5, minutes=30))
     said = replace(fan_says("hello", 61), sent_at=(NOW - timedelta(minutes=61)).astimezone(at))
     prompt = build(situation(said))
-    assert 'at="2026-11-20 17:29"' in prompt.history[0]
-    assert "It is now Friday, 2026-11-20 18:30 UTC." in prompt.turn
+    assert prompt.history[0].endswith('Friday, 2026-11-20\n<fan at="17:29">hello</fan>\n')
+    assert "It is now Friday, 2026-11-20, 18:30 UTC." in prompt.turn
 
 
 def test_examples_stand_in_the_stable_part_and_change_nothing_else_of_it() -> None:

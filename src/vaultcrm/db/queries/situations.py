@@ -14,12 +14,13 @@ from vaultcrm.domain.personality import EmojiStyle, Personality
 from vaultcrm.domain.situation import (
     LAST_MESSAGES,
     MOST_SHOWN,
+    QUIET,
     Activity,
     Situation,
     messages_shown,
 )
 
-# `recent` reads at most 100 index entries whatever the length of the conversation. Times travel as
+# `recent` reads 101 index entries at most whatever the length of the conversation. Times travel as
 # seconds since 1970 because JSON has no time of its own.
 SITUATION = f"""
     SELECT cr.id, cr.handle, cr.display_name, cr.language, cr.region,
@@ -36,7 +37,8 @@ SITUATION = f"""
            c.disclosure_asked_at, cr.confidence_revision,
            {UNDER_TEST},
            ARRAY(SELECT e.text FROM learned_examples e
-                 WHERE e.creator_id = c.creator_id ORDER BY e.place)
+                 WHERE e.creator_id = c.creator_id ORDER BY e.place),
+           recent.in_sitting
     FROM conversations c
     JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
     LEFT JOIN channel_accounts a ON a.creator_id = c.creator_id AND a.channel = c.channel
@@ -49,10 +51,13 @@ SITUATION = f"""
                count(*) FILTER (WHERE m.sender = 'fan' AND m.sent_at > %(month_ago)s)
                  AS fan_messages,
                count(*) FILTER (WHERE m.purchased_at > %(quarter_ago)s) AS purchases,
-               max(m.sent_at) FILTER (WHERE m.sender = 'fan') AS last_fan_message_at
-        FROM (SELECT x.*, row_number() OVER (ORDER BY x.sent_at DESC, x.id DESC) AS age
+               max(m.sent_at) FILTER (WHERE m.sender = 'fan') AS last_fan_message_at,
+               min(m.age) FILTER (WHERE m.sender = 'fan' AND m.quiet > %(quiet)s) AS in_sitting
+        FROM (SELECT x.*, row_number() OVER newest AS age,
+                     x.sent_at - lead(x.sent_at) OVER newest AS quiet
               FROM messages x
               WHERE x.creator_id = c.creator_id AND x.conversation_id = c.id
+              WINDOW newest AS (ORDER BY x.sent_at DESC, x.id DESC)
               ORDER BY x.sent_at DESC, x.id DESC
               LIMIT 100) m
     ) recent
@@ -123,7 +128,9 @@ def _read_situation(rows: Rows, creator_id: UUID, conversation_id: UUID) -> Situ
             emoji_style=EmojiStyle(row[28]),
             system_prompt=row[29],
         )
-    messages = [_message(item) for item in (row[19] or ())[-messages_shown(row[31]) :]]
+    # Where a sitting's beginning is further back than is read, the revision counts as well.
+    shown = messages_shown(row[31] if row[38] is None else row[38])
+    messages = [_message(item) for item in (row[19] or ())[-shown:]]
     return Situation(
         creator=Creator(*row[0:5], *row[33:34]),
         fan=Fan(
@@ -180,6 +187,7 @@ async def load_situation(
         "fan_id": fan_id,
         "month_ago": now - timedelta(days=30),
         "quarter_ago": now - timedelta(days=90),
+        "quiet": QUIET,
     }
     return await send(
         connection,

@@ -9,7 +9,7 @@ carries what holds now: who the fan is, what time it is, what to write.
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -146,30 +146,30 @@ def render_system(
 
 
 def render_history(messages: tuple[Message, ...]) -> tuple[str, ...]:
-    """A block a message, the first one under the heading.
+    """A block a message, the first one under the heading, and the first one of a day under it.
 
-    A block depends on its message alone, so it reads the same in every prompt until the message is
-    bought.
+    Of two conversations that begin with the same message, one has all blocks of the other before
+    its own, unless one of their messages was bought in between.
     """
-    blocks = [_block(message) for message in messages]
-    if blocks:
-        blocks[0] = HEADING + blocks[0]
+    blocks = []
+    above, day = HEADING, date.min
+    for message in messages:
+        at = message.sent_at.astimezone(UTC)
+        if at.date() != day:
+            day = at.date()
+            above += f"{day:%A}, {day}\n"
+        blocks.append(f"{above}{_line(message, at)}\n")
+        above = ""
     return tuple(blocks)
 
 
-def _block(message: Message) -> str:
+def _line(message: Message, at: datetime) -> str:
     price = ""
     if message.price is not None:
         bought = "bought" if message.purchased_at else "not bought"
         price = f' price="{message.price}, {bought}"'
-    sender = message.sender.value
-    at = _minute(message.sent_at.astimezone(UTC))
-    return f'<{sender} at="{at}"{price}>{as_data(message.text)}</{sender}>\n'
-
-
-def _minute(at: datetime) -> str:
-    """A time to its minute, without its zone."""
-    return at.isoformat(" ", "minutes")[:16]
+    sender, said = message.sender.value, as_data(message.text)
+    return f'<{sender} at="{at.hour:02}:{at.minute:02}"{price}>{said}</{sender}>'
 
 
 def render_turn(
@@ -192,7 +192,7 @@ def render_turn(
         engagement=engagement,
         task=TASKS[generation_type],
         candidates=candidates,
-        now=f"{utc:%A}, {_minute(utc)} UTC",
+        now=f"{utc:%A, %Y-%m-%d, %H:%M} UTC",
         tone=TONES[options.tone] if options.tone else "",
         length=LENGTHS[options.length] if options.length else "",
         hint=options.hint,

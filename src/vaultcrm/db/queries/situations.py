@@ -52,7 +52,8 @@ SITUATION = f"""
                  AS fan_messages,
                count(*) FILTER (WHERE m.purchased_at > %(quarter_ago)s) AS purchases,
                max(m.sent_at) FILTER (WHERE m.sender = 'fan') AS last_fan_message_at,
-               min(m.age) FILTER (WHERE m.sender = 'fan' AND m.quiet > %(quiet)s) AS in_sitting
+               min(m.age) FILTER (WHERE m.sender = 'fan'
+                                    AND m.quiet > interval '{QUIET.seconds} seconds') AS in_sitting
         FROM (SELECT x.*, row_number() OVER newest AS age,
                      x.sent_at - lead(x.sent_at) OVER newest AS quiet
               FROM messages x
@@ -187,7 +188,6 @@ async def load_situation(
         "fan_id": fan_id,
         "month_ago": now - timedelta(days=30),
         "quarter_ago": now - timedelta(days=90),
-        "quiet": QUIET,
     }
     return await send(
         connection,

@@ -1,4 +1,6 @@
-"""`POST /api/ai/generate` against the bare SDK call: CPU, added latency, transactions, bytes."""
+"""`POST /api/ai/generate` against the bare SDK call: CPU, added latency, transactions, bytes, and
+what is read from the provider's cache.
+"""
 
 import json
 import time
@@ -6,13 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from itertools import cycle, islice
-from statistics import median
+from statistics import fmean, median
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 
 from bench.servers import Server, bare_sdk, vaultcrm
+from bench.situation import TEXTS
 from stubs.llm import llm_stub_process
+from vaultcrm.domain.situation import SHOWN_STEP
 
 WARM_UP = 400
 CALLS = 40
@@ -53,7 +58,20 @@ class Storage:
     waiting_bytes: float
     approved_bytes: float
     transactions: float
-    cached_share: float
+
+
+@dataclass(frozen=True)
+class Cached:
+    """Shares of the prompt that second drafts read from the cache: after a first draft that came
+    with the first message of a sitting, with the second, and so on. What is shown of a conversation
+    begins later after every sixth.
+    """
+
+    shares: Sequence[float]
+
+    @property
+    def mean(self) -> float:
+        return fmean(self.shares)
 
 
 def generate_bodies(server: Server) -> list[bytes]:
@@ -148,13 +166,50 @@ def measure_storage() -> Storage:
             decisions = [{"generationId": one, "action": "approve"} for one in ids]
             call(server, "/api/ai/approve", [json.dumps(each).encode() for each in decisions])
             approved = _bytes(connection)
-    used = json.loads(answers[-1][1])["usage"]
     return Storage(
         waiting_bytes=(waiting - empty) / STORED,
         approved_bytes=(approved - empty) / STORED,
         transactions=transactions,
-        cached_share=used["cachedTokens"] / (used["inputTokens"] + used["cachedTokens"]),
     )
+
+
+def measure_cached() -> Cached:
+    """Second drafts as they come in life: after the first one our answer was sent and the fan has
+    written again.
+    """
+    with llm_stub_process() as stub, vaultcrm(stub.url, conversations=SHOWN_STEP) as server:
+        shares = [
+            _second_share(server, body, place)
+            for place, body in enumerate(generate_bodies(server), start=1)
+        ]
+    return Cached(shares)
+
+
+def _second_share(server: Server, body: bytes, in_sitting: int) -> float:
+    asked = json.loads(body)
+    for place in range(in_sitting):
+        _say(server, asked, place % 2)
+    call_generate(server, [body], 1)
+    _say(server, asked, 1)
+    _say(server, asked, 0)
+    [(_, answer)] = call(server, "/api/ai/generate", [body])
+    used = json.loads(answer)["usage"]
+    return float(used["cachedTokens"] / (used["inputTokens"] + used["cachedTokens"]))
+
+
+def _say(server: Server, asked: dict[str, Any], sender: int) -> None:
+    """One more message: the fan's for 0, the creator's for 1."""
+    body = {
+        "creatorId": asked["creatorId"],
+        "id": uuid4().hex,
+        "from": ("fan", "creator")[sender],
+        "text": TEXTS[sender],
+    }
+    status, answer = server.request(
+        "POST", f"/api/conversations/{asked['conversationId']}/messages", body
+    )
+    if status != 201:
+        raise RuntimeError(f"a message was answered {status}: {answer}")
 
 
 def _bytes(connection: psycopg.Connection[Any]) -> int:

@@ -27,7 +27,7 @@ def conversation(number: int) -> dict[str, Any]:
             {
                 "id": f"m{place}",
                 "from": "fan" if place % 2 == 0 else "creator",
-                "text": _TEXTS[place % 2],
+                "text": TEXTS[place % 2],
                 "sentAt": f"2026-11-20T{8 + place // 2:02d}:{place % 2 * 30:02d}:00Z",
             }
             for place in range(11)
@@ -35,7 +35,7 @@ def conversation(number: int) -> dict[str, Any]:
     }
 
 
-_TEXTS = (
+TEXTS = (
     "went up the ridge again this weekend, the light was unreal up there",
     "That made my evening. Which part of the climb? I still owe myself that ridge.",
 )

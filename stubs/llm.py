@@ -12,8 +12,10 @@ depend on the prompt. A script makes the next calls behave badly, one step a cal
 Calls that ask for a judgement meet a script of their own (`stub.script_judge`).
 
 It refuses what the real APIs refuse: no key, an unknown or retired model, sampling parameters or
-ways of thinking that a model does not take, JSON schemas outside the supported subset. It imitates
-prompt caching: the same system prefix as in an earlier call is read from the cache.
+ways of thinking that a model does not take, JSON schemas outside the supported subset. It keeps
+prompts as the APIs do: Claude's up to each `cache_control` that an earlier call has set, found over
+20 blocks from those of this one; OpenAI's in steps of 128 tokens; each until five minutes after its
+last use.
 
 Everything is steered over HTTP (`POST /__script`, `GET /__requests`, `POST /__reset`), so the
 server can as well be another process: `python -m stubs.llm --port 9000 --delay-ms 300`.
@@ -49,6 +51,9 @@ from starlette.types import Receive, Scope, Send
 BAD_KEY = "bad-key"
 _CHARACTERS_PER_TOKEN = 4
 _REQUESTS_KEPT = 200
+_MOST_MARKS = 4
+_LOOKBACK_BLOCKS = 20
+_KEPT_SECONDS = 300.0
 _PIECES = 12
 
 # ---------------------------------------------------------------------------- the script
@@ -178,11 +183,25 @@ def _wants(schema: Mapping[str, Any], system: str) -> _Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class _Place:
+    """A place in a prompt: what stands before it, as a hash, and how many tokens that is."""
+
+    prefix: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Asked:
-    """What both APIs have in common in a request."""
+    """What both APIs have in common in a request.
+
+    `read_from` are the places up to which the prompt is read from the cache if it is kept there,
+    `kept_to` those up to which it is kept from now on.
+    """
 
     model: str
-    prefix: str
+    tokens: int
+    read_from: Sequence[_Place]
+    kept_to: Sequence[_Place]
     turn: str
     wants: _Wanted
     count: int
@@ -318,25 +337,63 @@ def _read_anthropic(headers: Mapping[str, str], body: dict[str, Any]) -> _Asked:
         raise _ApiError(400, f'"thinking.type.{thinking}" is not supported for this model.')
     if body["messages"][-1]["role"] != "user":
         raise _ApiError(400, "This model does not support assistant message prefill.")
-    if any(not message["content"] for message in body["messages"]):
+    said = [block for message in body["messages"] for block in _blocks(message["content"])]
+    if any(not message["content"] for message in body["messages"]) or any(
+        not block["text"].strip() for block in said
+    ):
         raise _ApiError(400, "messages: text content blocks must be non-empty")
     schema = body.get("output_config", {}).get("format", {}).get("schema", {})
     _check_schema(schema)
-    system = body.get("system", "")
-    blocks = [{"text": system}] if isinstance(system, str) else system
-    cached = "".join(block["text"] for block in blocks if "cache_control" in block)
-    turn = body["messages"][0]["content"]
+    system = _blocks(body.get("system", ""))
+    turns = [(one["role"], _blocks(one["content"])) for one in body["messages"]]
+    blocks = [("system", block) for block in system]
+    blocks += [(role, block) for role, said in turns for block in said]
+    places = _places(str((body["model"], thinking, schema)), blocks)
+    read_from, kept_to = _marked(blocks, places, rules.least_cached)
+    turn = "".join(block["text"] for block in turns[0][1])
     return _Asked(
         model=body["model"],
-        prefix=cached if _tokens(cached) >= rules.least_cached else "",
+        tokens=places[-1].tokens,
+        read_from=read_from,
+        kept_to=kept_to,
         turn=turn,
-        wants=_wants(schema, "".join(block["text"] for block in blocks)),
+        wants=_wants(schema, "".join(block["text"] for block in system)),
         count=_count_asked(turn),
         stream=bool(body.get("stream")),
     )
 
 
+def _blocks(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}] if content else []
+    return content
+
+
+def _places(beginning: str, blocks: Sequence[tuple[str, dict[str, Any]]]) -> list[_Place]:
+    """The end of each block. What changes how a model reads makes another `beginning`."""
+    found = []
+    place = _Place(hash(beginning), 0)
+    for role, block in blocks:
+        prefix = hash((place.prefix, role, block["text"]))
+        place = _Place(prefix, place.tokens + _tokens(block["text"]))
+        found.append(place)
+    return found
+
+
+def _marked(
+    blocks: Sequence[tuple[str, dict[str, Any]]], places: Sequence[_Place], least: int
+) -> tuple[list[_Place], list[_Place]]:
+    """Where a prompt may be read from the cache, and up to where it is kept there."""
+    marks = [at for at, (_, block) in enumerate(blocks) if "cache_control" in block]
+    if len(marks) > _MOST_MARKS:
+        raise _ApiError(400, f"A maximum of {_MOST_MARKS} blocks with cache_control may be given.")
+    seen = {at for mark in marks for at in range(max(0, mark + 1 - _LOOKBACK_BLOCKS), mark + 1)}
+    read_from = [places[at] for at in sorted(seen)]
+    return read_from, [places[at] for at in marks if places[at].tokens >= least]
+
+
 _LEAST_CACHED_OPENAI = 1024
+_CACHED_STEP_OPENAI = 128
 
 
 def _read_openai(headers: Mapping[str, str], body: dict[str, Any]) -> _Asked:
@@ -350,9 +407,17 @@ def _read_openai(headers: Mapping[str, str], body: dict[str, Any]) -> _Asked:
     schema = body.get("response_format", {}).get("json_schema", {}).get("schema", {})
     system = "".join(m["content"] for m in body["messages"] if m["role"] == "system")
     turn = next(m["content"] for m in body["messages"] if m["role"] == "user")
+    whole = "".join(f"{m['role']}\n{m['content']}\n" for m in body["messages"])
+    tokens = _tokens(whole)
+    places = [
+        _Place(hash((body["model"], whole[: length * _CHARACTERS_PER_TOKEN])), length)
+        for length in range(_LEAST_CACHED_OPENAI, tokens + 1, _CACHED_STEP_OPENAI)
+    ]
     return _Asked(
         model=body["model"],
-        prefix=system if _tokens(system) >= _LEAST_CACHED_OPENAI else "",
+        tokens=tokens,
+        read_from=places,
+        kept_to=places,
         turn=turn,
         wants=_wants(schema, system),
         count=_count_asked(turn),
@@ -578,20 +643,34 @@ class _State:
     script: deque[Step] = field(default_factory=deque)
     judge_script: deque[Step] = field(default_factory=deque)
     requests: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_REQUESTS_KEPT))
-    cached: set[int] = field(default_factory=set)
+    kept: dict[int, float] = field(default_factory=dict)
+    """When what stands before a place was used last."""
 
-    def usage_of(self, asked: _Asked, text: str) -> _Usage:
-        prefix = _tokens(asked.prefix)
-        fresh = _tokens(asked.turn) + 8
-        place = hash((asked.model, asked.prefix))
-        hit = place in self.cached
-        if prefix:
-            self.cached.add(place)
+    def read(self, asked: _Asked) -> int:
+        """So many tokens of a prompt are read from the cache: the longest that is kept of it."""
+        now = time.monotonic()
+        found = [
+            place
+            for place in asked.read_from
+            if now - self.kept.get(place.prefix, -_KEPT_SECONDS) < _KEPT_SECONDS
+        ]
+        if not found:
+            return 0
+        longest = max(found, key=lambda place: place.tokens)
+        self.kept[longest.prefix] = now
+        return longest.tokens
+
+    def keep(self, asked: _Asked, read: int, text: str) -> _Usage:
+        """Keep what was asked, from when its answer begins; what it used, `read` of it cached."""
+        now = time.monotonic()
+        self.kept.update((place.prefix, now) for place in asked.kept_to)
+        longest = max((place.tokens for place in asked.kept_to), default=0)
+        written = max(0, longest - read)
         return _Usage(
-            input=fresh,
+            input=asked.tokens - read - written + 8,
             output=_tokens(text) + 1,
-            cache_read=prefix if hit else 0,
-            cache_write=0 if hit else prefix,
+            cache_read=read,
+            cache_write=written,
         )
 
 
@@ -640,11 +719,12 @@ class _Endpoint:
         if isinstance(step, Page):
             await _send_whole(send, 200, b"<html>Welcome to the proxy</html>")
             return
+        read = self._state.read(asked)
         delay = step.seconds if isinstance(step, Slow) else self._state.delay
         if delay:
             await asyncio.sleep(delay)
         text = _text_of(step, asked)
-        usage = self._state.usage_of(asked, text)
+        usage = self._state.keep(asked, read, text)
         if asked.stream:
             await self._stream(send, step, self._dialect.events(step, asked, text, usage))
         elif isinstance(step, Drop):
@@ -714,7 +794,7 @@ def create_app(delay_ms: int = 0) -> Starlette:
         state.script.clear()
         state.judge_script.clear()
         state.requests.clear()
-        state.cached.clear()
+        state.kept.clear()
         return JSONResponse({})
 
     return Starlette(
@@ -739,6 +819,12 @@ class SeenRequest:
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
+
+    @property
+    def turn(self) -> str:
+        """What the first turn of the user's says, its blocks in one."""
+        said = next(one["content"] for one in self.body["messages"] if one["role"] == "user")
+        return "".join(block["text"] for block in _blocks(said))
 
 
 @dataclass(frozen=True, slots=True)

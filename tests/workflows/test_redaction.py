@@ -39,6 +39,23 @@ async def test_no_personal_data_of_a_conversation_or_its_notes_reaches_the_model
         assert placeholder in sent
 
 
+async def test_no_personal_data_reaches_the_model_from_before_the_last_ten_messages(
+    claude: RunningApp, llm: LlmStub
+) -> None:
+    admin = await sign_in(claude, Role.ADMIN)
+    said = [f"message number {number}" for number in range(15)]
+    said[4] = f"call me at {PHONE}"
+    talk = await conversation(admin, said=said)
+    llm.script([Reply(candidates=WARM)])
+
+    await admin.made("/api/ai/generate", talk.asks())
+
+    sent = json.dumps([request.body for request in llm.requests])
+    assert "message number 3" in sent
+    assert "[phone]" in sent
+    assert PHONE not in sent
+
+
 async def test_what_the_fan_wrote_is_kept_as_it_is_for_the_people_who_answer(
     claude: RunningApp, llm: LlmStub
 ) -> None:

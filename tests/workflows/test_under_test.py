@@ -142,9 +142,7 @@ async def test_a_draft_begins_from_the_template_of_its_variant(
     wished = talk.asks() | {"options": {"hint": "say hello"}}
     await manager.made("/api/ai/generate", wished)
 
-    begun, other_type, own_words = (
-        request.body["messages"][0]["content"] for request in llm.drafted
-    )
+    begun, other_type, own_words = (request.turn for request in llm.drafted)
     assert "<team>Thanks, Fan0!</team>" in begun
     assert "<team>" not in other_type
     assert "<team>" not in own_words, "who says what they want is not told otherwise by a test"

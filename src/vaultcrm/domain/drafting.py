@@ -16,10 +16,22 @@ from vaultcrm.domain.generation import GenerationType, TokenUsage
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A rendered prompt. `system` is the stable prefix that providers cache; `turn` is volatile."""
+    """A rendered prompt, whose parts are read in the order in which they change.
+
+    `system` is the same for all fans of a creator. `history` is the conversation, a block a
+    message, each of which reads the same in later prompts and ends its line. `turn` is what holds
+    now. Providers cache what stays the same at the beginning. History and turn are one turn of the
+    user's: nothing that a fan wrote is ever the model's own.
+    """
 
     system: str
     turn: str
+    history: tuple[str, ...] = ()
+
+    @property
+    def user_turn(self) -> str:
+        """History and turn in one."""
+        return "".join((*self.history, self.turn))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from vaultcrm.domain.judging import Judgement, JudgeRequest
 from vaultcrm.domain.limits import Holding
 from vaultcrm.domain.safety import Category, Finding, SafetyReport, report_of
 from vaultcrm.pipeline.context import last_fan_text
-from vaultcrm.pipeline.prompting import estimated_tokens
+from vaultcrm.pipeline.prompting import prompt_tokens
 from vaultcrm.pipeline.prompting.judging import (
     FAN_CHARACTERS,
     JUDGE_PROMPT_VERSION,
@@ -108,8 +108,9 @@ async def _seen(
         JUDGE_PROMPT_VERSION,
         parts.judge.checker,
     )
+    # For one call: an answer that has to be repaired may use as much again.
     reservation = reservation_for(
-        parts, parts.judge.checker, _prompt_tokens(wanted), JUDGE_MAX_TOKENS, parts.now()
+        parts, parts.judge.checker, prompt_tokens(wanted.prompt), JUDGE_MAX_TOKENS, parts.now()
     )
     async with parts.pool.connection() as connection:
         kept = await (await judgements.find(connection, creator_id, known)).answer()
@@ -132,11 +133,6 @@ async def _seen(
     seen = _read(judgement, wanted.text)
     await _keep(parts, creator_id, generation_id, known, judgement, seen, holding)
     return seen
-
-
-def _prompt_tokens(wanted: JudgeRequest) -> int:
-    """What one call may read at most; an answer that has to be repaired may use as much again."""
-    return estimated_tokens(wanted.prompt.system) + estimated_tokens(wanted.prompt.turn)
 
 
 async def _ask(

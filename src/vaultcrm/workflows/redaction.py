@@ -8,6 +8,7 @@ was really written.
 from dataclasses import replace
 from functools import lru_cache
 
+from vaultcrm.domain.conversation import Message
 from vaultcrm.domain.situation import Situation
 from vaultcrm.pipeline.safety.personal_data import redact
 
@@ -27,10 +28,14 @@ def for_model(situation: Situation) -> Situation:
     return replace(
         situation,
         fan=replace(situation.fan, notes=_without_personal_data(situation.fan.notes, region)),
-        messages=tuple(
-            replace(message, text=_without_personal_data(message.text, region))
-            for message in situation.messages
-        ),
+        messages=_all_without(situation.messages, region),
+        earlier=_all_without(situation.earlier, region),
+    )
+
+
+def _all_without(messages: tuple[Message, ...], region: str) -> tuple[Message, ...]:
+    return tuple(
+        replace(message, text=_without_personal_data(message.text, region)) for message in messages
     )
 
 

@@ -11,7 +11,7 @@ from vaultcrm.domain.drafting import Prompt
 from vaultcrm.domain.errors import DrafterError, LimitExceeded
 from vaultcrm.domain.generation import Attempt
 from vaultcrm.domain.safety import Verdict
-from vaultcrm.pipeline.prompting import estimated_tokens
+from vaultcrm.pipeline.prompting import prompt_tokens
 from vaultcrm.pipeline.prompting.repair import build_repair_prompt
 from vaultcrm.workflows.drafted import CANDIDATES, Drafted
 from vaultcrm.workflows.open_call import OpenCall, Spent
@@ -66,7 +66,7 @@ async def _reserve(parts: Parts, call: OpenCall, spent: Spent, prompt: Prompt, m
     reservation = reservation_for(
         parts,
         model,
-        estimated_tokens(prompt.system) + estimated_tokens(prompt.turn),
+        prompt_tokens(prompt),
         call.flags.max_tokens_per_message,
         parts.now(),
     )

@@ -1,5 +1,7 @@
 """What is particular to OpenAI-compatible servers: they differ in what they take and report."""
 
+from dataclasses import replace
+
 import pytest
 
 from stubs.llm import Fail, LlmStub, Refuse, Reply
@@ -11,7 +13,7 @@ from tests.adapters.llm.drafters import (
     stream_with,
     using,
 )
-from vaultcrm.domain.drafting import Draft, Drafter, DraftOutcome
+from vaultcrm.domain.drafting import Draft, Drafter, DraftOutcome, Prompt
 from vaultcrm.domain.errors import DrafterMisconfigured
 
 LOCAL = Way(model="local-llama", checker="local-llama")
@@ -64,6 +66,17 @@ def test_a_server_that_reports_no_usage_is_counted_by_an_estimate(stub: LlmStub)
     assert whole.input == -(-sent // 4)
     assert whole.output > 0
     assert streamed.usage == whole
+
+
+def test_a_conversation_is_read_below_the_rules_and_above_what_holds_now(stub: LlmStub) -> None:
+    """In the order in which prompts change: such servers cache what two have in common."""
+    history = tuple(f"<fan>message number {number}</fan>\n" for number in range(3))
+    prompt = Prompt("The rules.", turn="It is noon.", history=history)
+    draft_with(openai_compatible(stub, LOCAL), replace(REQUEST, prompt=prompt))
+
+    system, user = stub.requests[0].body["messages"]
+    assert system["content"].startswith("The rules.")
+    assert user["content"].startswith(f"{''.join(history)}It is noon.")
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -1,6 +1,8 @@
 """POST /api/ai/generate, the whole way: real database, real SDK, a stub in the provider's place."""
 
 import asyncio
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -94,6 +96,90 @@ async def test_the_second_draft_of_a_conversation_reads_its_prefix_from_the_cach
     second = await manager.made("/api/ai/generate", talk.asks())
     assert first["usage"]["cachedTokens"] == 0
     assert second["usage"]["cachedTokens"] > 0
+
+
+def cached_share(answer: dict[str, Any]) -> float:
+    used = answer["usage"]
+    return float(used["cachedTokens"] / (used["inputTokens"] + used["cachedTokens"]))
+
+
+async def says(caller: SignedIn, talk: Talk, sender: str, text: str, **more: str) -> None:
+    await caller.made(talk.messages, talk.says(text, **{"from": sender}, **more))
+
+
+async def long_known(caller: SignedIn, since: datetime) -> Talk:
+    """A conversation of twelve messages, one an hour."""
+    talk = await conversation(caller, said=[])
+    for hour in range(12):
+        text = f"message {hour}: went up the ridge again this weekend, the light was unreal"
+        sent_at = (since + timedelta(hours=hour)).isoformat()
+        await says(caller, talk, "creator" if hour % 2 else "fan", text, sentAt=sent_at)
+    return talk
+
+
+async def test_a_second_draft_after_a_new_message_reads_most_of_its_prompt_from_the_cache(
+    claude: RunningApp,
+) -> None:
+    manager = await sign_in(claude, Role.MANAGER)
+    talk = await long_known(manager, datetime.now(UTC) - timedelta(days=1))
+    await says(manager, talk, "fan", "hey, are you there?")
+    await manager.made("/api/ai/generate", talk.asks())
+    await says(manager, talk, "creator", "Which part of the climb was it? Tell me more.")
+    await says(manager, talk, "fan", "the steep one at the end, my legs still hurt")
+
+    second = await manager.made("/api/ai/generate", talk.asks())
+
+    assert cached_share(second) >= 0.8
+
+
+async def test_two_of_three_drafts_of_a_conversation_that_goes_on_read_most_from_the_cache(
+    claude: RunningApp,
+) -> None:
+    """In the third what is shown of the conversation begins later; the rules are read even then."""
+    manager = await sign_in(claude, Role.MANAGER)
+    talk = await long_known(manager, datetime.now(UTC) - timedelta(days=1))
+    await says(manager, talk, "fan", "hey, are you there?")
+    answers = []
+    for number in range(10):
+        answers.append(await manager.made("/api/ai/generate", talk.asks()))
+        await says(manager, talk, "creator", f"Tell me about part {number} of the climb, please.")
+        await says(manager, talk, "fan", f"part {number} was steep, and then there was the lake")
+
+    shares = [cached_share(answer) for answer in answers[1:]]
+    assert sum(share >= 0.8 for share in shares) == 6
+    assert min(shares) > 0.5
+    assert sum(shares) / len(shares) >= 0.8
+
+
+async def test_a_fan_who_writes_after_five_minutes_begins_anew_with_ten_messages(
+    claude: RunningApp, llm: LlmStub
+) -> None:
+    manager = await sign_in(claude, Role.MANAGER)
+    at = datetime.now(UTC) - timedelta(days=2)
+    talk = await long_known(manager, at)
+    at += timedelta(hours=11)
+    shown = []
+    for pause, sender in (
+        (3600, "fan"), (60, "creator"), (300, "fan"), (301, "fan"), (7200, "creator"), (60, "fan"),
+    ):  # fmt: skip
+        at += timedelta(seconds=pause)
+        await says(manager, talk, sender, "and then?", sentAt=at.isoformat())
+        await manager.made("/api/ai/generate", talk.asks())
+        shown.append(llm.drafted[-1].turn.count(' at="'))
+    assert shown == [10, 11, 12, 10, 11, 12]
+
+
+async def test_a_conversation_without_any_pause_is_shown_from_the_same_message_for_six(
+    claude: RunningApp, llm: LlmStub
+) -> None:
+    manager = await sign_in(claude, Role.MANAGER)
+    talk = await conversation(manager, said=[f"message {number}" for number in range(12)])
+    first_shown = []
+    for number in range(12, 20):
+        await says(manager, talk, "fan", f"message {number}")
+        await manager.made("/api/ai/generate", talk.asks())
+        first_shown.append(re.findall(r">message (\d+)<", llm.drafted[-1].turn)[0])
+    assert first_shown == ["3"] * 6 + ["9"] * 2
 
 
 async def test_without_a_key_drafts_come_from_what_the_creator_has_said(app: RunningApp) -> None:

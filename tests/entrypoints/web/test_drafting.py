@@ -101,8 +101,7 @@ async def test_what_is_asked_for_beside_the_type_reaches_the_model_and_stands_on
 
     page = await jo.press(await open_talk(jo, talk), "Draft", **asked)
 
-    turn = llm.requests[-1].body["messages"][-1]["content"]
-    assert "ask how the exam went" in str(turn)
+    assert "ask how the exam went" in llm.requests[-1].turn
     assert "Asked to be: shorter, calmer, to say: ask how the exam went" in page.text
 
 

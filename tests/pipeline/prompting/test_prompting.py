@@ -8,7 +8,8 @@ goes up.
 import os
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -33,13 +34,21 @@ from vaultcrm.domain.generation import GenerationType
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.people import Tier
 from vaultcrm.domain.personality import EmojiStyle
-from vaultcrm.domain.situation import Situation
+from vaultcrm.domain.situation import (
+    LAST_MESSAGES,
+    MOST_SHOWN,
+    SHOWN_STEP,
+    Situation,
+    messages_shown,
+)
 from vaultcrm.pipeline.prompting import (
+    CUT_BY,
     EMOJI_RULES,
     TASKS,
-    ago,
     build_prompt,
     estimated_tokens,
+    prompt_tokens,
+    render_history,
     render_system,
     render_turn,
     shortened,
@@ -92,14 +101,6 @@ def build(
     )
 
 
-def turn_with(of: Situation, messages: tuple[Message, ...]) -> str:
-    return render_turn(of, messages, GenerationType.REPLY, engagement=55, candidates=2, now=NOW)
-
-
-def tokens_of(prompt: Prompt) -> int:
-    return estimated_tokens(prompt.system) + estimated_tokens(prompt.turn)
-
-
 def stored(name: str, text: str) -> str:
     """The stored rendering of that name, which is `text` from now on when it is to be updated."""
     path = RENDERINGS / f"{name}.txt"
@@ -122,13 +123,13 @@ def test_the_system_prompt_of_a_plain_voice_reads_as_stored() -> None:
 
 def test_the_turn_of_a_rich_situation_reads_as_stored() -> None:
     """UPDATE_RENDERINGS=1 stores what is rendered now."""
-    text = build(RICH, GenerationType.PPV_OFFER).turn
+    text = build(RICH, GenerationType.PPV_OFFER).user_turn
     assert text == stored("turn_rich", text)
 
 
 def test_the_turn_of_a_conversation_that_has_not_begun_reads_as_stored() -> None:
     """UPDATE_RENDERINGS=1 stores what is rendered now."""
-    text = build(MINIMAL, GenerationType.WELCOME).turn
+    text = build(MINIMAL, GenerationType.WELCOME).user_turn
     assert text == stored("turn_minimal", text)
 
 
@@ -136,8 +137,9 @@ def test_a_turn_of_which_everything_is_asked_reads_as_stored() -> None:
     """UPDATE_RENDERINGS=1 stores what is rendered now."""
     options = DraftOptions(Tone.CALMER, Length.LONGER, "ask how\nthe exam went", "Hey, </team> so")
     text = render_turn(
-        MINIMAL, (), GenerationType.REPLY, engagement=55, candidates=2, now=NOW, options=options
-    )
+        MINIMAL, GenerationType.REPLY, begun=False,
+        engagement=55, candidates=2, now=NOW, options=options,
+    )  # fmt: skip
     assert text == stored("turn_options", text)
 
 
@@ -173,26 +175,26 @@ def test_no_text_closes_its_fence_or_opens_another_or_adds_a_section(
         fan_says(said, 1),
         fan=replace(FAN, display_name=name, notes=f"notes {notes}"),
     )
-    turn = build(talk).turn
+    turn = build(talk).user_turn
     fences = FENCED.findall(turn)
     assert [sender for sender, _ in fences] == ["fan", "creator", "fan"]
     outside = FENCED.sub("", turn)
     assert "<" not in outside
     assert ">" not in outside
-    expected = ["# The fan", "# The conversation", "# The task"]
+    expected = ["# The conversation, times in UTC", "# The fan", "# The task"]
     assert [line for line in outside.splitlines() if line.startswith("#")] == expected
 
 
 @given(HOSTILE)
 def test_no_control_character_but_tab_and_line_end_reaches_the_model(text: str) -> None:
     talk = situation(fan_says(text), fan=replace(FAN, display_name=text, notes=text))
-    turn = build(talk).turn
+    turn = build(talk).user_turn
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]", turn)
 
 
 def test_what_a_fan_says_reaches_the_model_word_for_word() -> None:
     said = "Ich freu mich! 漢字, \"quotes\" & 'more' {{ braces }}\n\tsecond line"
-    assert f">{said}</fan>" in build(situation(fan_says(said))).turn
+    assert f">{said}</fan>" in build(situation(fan_says(said))).user_turn
 
 
 def test_a_phrase_of_the_voice_adds_no_section_to_the_system_prompt() -> None:
@@ -220,34 +222,100 @@ TALKS = st.lists(
 
 @given(TALKS)
 def test_the_prompt_stays_within_the_budget_that_is_reserved_for_it(talk: list[Message]) -> None:
-    assert tokens_of(build(situation(*talk))) <= PROMPT_TOKEN_BUDGET
+    assert prompt_tokens(build(situation(*talk))) <= PROMPT_TOKEN_BUDGET
 
 
 @given(TALKS.filter(bool), st.integers(0, 3000))
-def test_the_newest_messages_stay_and_no_more_are_left_out_than_must_be(
+def test_the_newest_messages_stay_and_no_more_are_left_out_than_one_step_beyond_what_must_be(
     talk: list[Message], budget: int
 ) -> None:
-    of = situation(*talk)
     short = tuple(shortened(message) for message in talk)
-    prompt = build(of, token_budget=budget)
-    kept = len(FENCED.findall(prompt.turn))
-    assert prompt.turn == turn_with(of, short[-kept:])
-    assert kept == 1 or tokens_of(prompt) <= budget
+    prompt = build(situation(*talk), token_budget=budget)
+    kept = len(prompt.history)
+    assert prompt.history == render_history(short[-kept:])
+    assert kept == 1 or prompt_tokens(prompt) <= budget
     if kept < len(talk):
-        one_more = Prompt(prompt.system, turn_with(of, short[-kept - 1 :]))
-        assert tokens_of(one_more) > budget
+        one_step_more = replace(prompt, history=render_history(short[-kept - CUT_BY :]))
+        assert prompt_tokens(one_step_more) > budget
 
 
-def test_a_prompt_that_needs_just_the_budget_is_whole_and_one_token_less_costs_a_message() -> None:
+def test_a_prompt_that_needs_just_the_budget_is_whole_and_one_token_less_costs_a_step() -> None:
     whole = build(RICH)
-    assert build(RICH, token_budget=tokens_of(whole)) == whole
-    cut = build(RICH, token_budget=tokens_of(whole) - 1)
-    assert len(FENCED.findall(cut.turn)) == len(RICH.messages) - 1
+    assert build(RICH, token_budget=prompt_tokens(whole)) == whole
+    cut = build(RICH, token_budget=prompt_tokens(whole) - 1)
+    assert len(cut.history) == len(RICH.messages) - CUT_BY
+
+
+def prompts_of(talk: list[Message], in_sitting: int, budget: int) -> list[Prompt]:
+    """The prompt of a conversation after each of its messages, as situations are read from the
+    database; the first message is the sitting's `in_sitting`th.
+    """
+    prompts = []
+    for place in range(len(talk)):
+        shown = talk[: place + 1][-messages_shown(in_sitting + place) :]
+        last = situation(*shown[-LAST_MESSAGES:])
+        of = replace(last, earlier=tuple(shown[:-LAST_MESSAGES]))
+        prompts.append(build(of, token_budget=budget))
+    return prompts
+
+
+def spoken(texts: list[str]) -> list[Message]:
+    return [fan_says(text, 300 * (50 - place)) for place, text in enumerate(texts)]
+
+
+LONG_TALKS = st.lists(
+    st.integers(0, 700).flatmap(
+        lambda length: st.sampled_from(["a", "é", "漢"]).map(lambda c: c * length)
+    ),
+    min_size=1,
+    max_size=40,
+).map(spoken)
+NO_BUDGET = 10**6
+
+
+@given(LONG_TALKS, st.integers(1, 100))
+def test_a_prompt_shows_the_last_ten_messages_at_least_and_fifteen_at_most(
+    talk: list[Message], in_sitting: int
+) -> None:
+    for place, prompt in enumerate(prompts_of(talk, in_sitting, NO_BUDGET)):
+        said = talk[: place + 1]
+        assert min(LAST_MESSAGES, len(said)) <= len(prompt.history) <= MOST_SHOWN == 15
+        last = [("fan", shortened(one).text) for one in said[-LAST_MESSAGES:]]
+        assert FENCED.findall("".join(prompt.history))[-LAST_MESSAGES:] == last
+
+
+@given(LONG_TALKS, st.integers(1, 100))
+def test_of_six_messages_that_are_added_one_moves_what_a_conversation_begins_with(
+    talk: list[Message], in_sitting: int
+) -> None:
+    prompts = prompts_of(talk, in_sitting, NO_BUDGET)
+    moved = [
+        place
+        for place, (old, new) in enumerate(pairwise(prompts))
+        if new.history[: len(old.history)] != old.history
+    ]
+    assert all(after - before == SHOWN_STEP for before, after in pairwise(moved))
+    assert len(moved) <= 1 + len(talk) // SHOWN_STEP
+
+
+@given(LONG_TALKS, st.integers(1, 100), st.integers(1500, PROMPT_TOKEN_BUDGET))
+def test_what_is_left_out_for_the_budget_is_left_out_in_steps_and_does_not_come_back(
+    talk: list[Message], in_sitting: int, budget: int
+) -> None:
+    whole = prompts_of(talk, in_sitting, NO_BUDGET)
+    cut = prompts_of(talk, in_sitting, budget)
+    left_out = [
+        len(all_of.history) - len(part.history) for all_of, part in zip(whole, cut, strict=True)
+    ]
+    for place, gone in enumerate(left_out):
+        assert gone % CUT_BY == 0 or len(cut[place].history) == 1
+        if place and len(whole[place].history) == len(whole[place - 1].history) + 1:
+            assert gone >= left_out[place - 1]
 
 
 def test_the_last_message_stays_whatever_the_budget() -> None:
     talk = situation(fan_says("earlier", 5), creator_says("then", 4), fan_says("at last", 3))
-    turn = build(talk, token_budget=0).turn
+    turn = build(talk, token_budget=0).user_turn
     assert ">at last</fan>" in turn
     assert "earlier" not in turn
     assert "then" not in turn
@@ -294,7 +362,9 @@ def test_the_system_prompt_holds_nothing_of_any_fan() -> None:
     prompt = build(talk, GenerationType.PPV_OFFER)
     assert prompt.system == build(MINIMAL).system == render_system(CREATOR, VOICE)
     assert "zq-" not in prompt.system.casefold()
-    assert all(part in prompt.turn for part in ("Zq-name", "zq-notes", "zq-said", "zq-answered"))
+    assert all(
+        part in prompt.user_turn for part in ("Zq-name", "zq-notes", "zq-said", "zq-answered")
+    )
 
 
 def test_every_type_of_generation_has_a_task_of_its_own() -> None:
@@ -328,24 +398,27 @@ def test_the_fences_that_are_explained_are_those_that_are_used() -> None:
         assert f"<{sender.value}> and </{sender.value}>" in text
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (-90, "just now"),
-        (0, "just now"),
-        (59, "just now"),
-        (60, "1 min ago"),
-        (3599, "59 min ago"),
-        (3600, "1 h ago"),
-        (86_399, "23 h ago"),
-        (86_400, "1 d ago"),
-        (40 * 86_400, "40 d ago"),
-    ],
-)
-def test_how_long_ago_something_was_is_told_in_the_largest_whole_unit(
-    seconds: int, words: str
-) -> None:
-    assert ago(NOW - timedelta(seconds=seconds), NOW) == words
+TIMES = st.builds(datetime.fromtimestamp, st.integers(0, 4 * 10**9), st.timezones())
+
+
+@given(TIMES, TIMES)
+def test_a_message_reads_the_same_whenever_it_is_shown(said_at: datetime, now: datetime) -> None:
+    said = replace(fan_says("hello"), sent_at=said_at)
+    later = build_prompt(
+        situation(said, fan=replace(FAN, notes="new", lifetime_value=Money(99))), VOICE,
+        GenerationType.WELCOME, engagement=3, candidates=4, token_budget=3000, now=now,
+    )  # fmt: skip
+    assert later.history == build(situation(said)).history
+    utc = said_at.astimezone(UTC)
+    assert later.history[0].endswith(f'{utc:%A, %Y-%m-%d}\n<fan at="{utc:%H:%M}">hello</fan>\n')
+
+
+def test_the_turn_says_what_time_it_is_where_messages_have_theirs() -> None:
+    at = timezone(timedelta(hours=5, minutes=30))
+    said = replace(fan_says("hello", 61), sent_at=(NOW - timedelta(minutes=61)).astimezone(at))
+    prompt = build(situation(said))
+    assert prompt.history[0].endswith('Friday, 2026-11-20\n<fan at="17:29">hello</fan>\n')
+    assert "It is now Friday, 2026-11-20, 18:30 UTC." in prompt.turn
 
 
 def test_examples_stand_in_the_stable_part_and_change_nothing_else_of_it() -> None:

@@ -44,4 +44,4 @@ def test_a_prompt_is_built_in_the_version_that_is_asked_for() -> None:
         token_budget=PROMPT_TOKEN_BUDGET, now=NOW, version=other,
     )  # fmt: skip
     assert built.system == render_system(RICH.creator, VOICE, other)
-    assert built.turn == build(RICH).turn
+    assert built.user_turn == build(RICH).user_turn

@@ -38,6 +38,7 @@ from vaultcrm.adapters.llm.calling import (
 from vaultcrm.adapters.llm.catalog import find_model
 from vaultcrm.adapters.llm.repair import Answer, Ending
 from vaultcrm.adapters.llm.retrying import retry_after_seconds
+from vaultcrm.domain.drafting import Prompt
 from vaultcrm.domain.errors import (
     DrafterError,
     DrafterMisconfigured,
@@ -49,6 +50,8 @@ from vaultcrm.domain.generation import TokenUsage
 
 _CONNECT_SECONDS = 5.0
 _LIMITS = httpx2.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30)
+_KEPT = {"type": "ephemeral"}
+"""Marks the end of what is kept in the provider's cache: for five minutes after its last use."""
 _ENDINGS = {
     "refusal": Ending.REFUSED,
     "max_tokens": Ending.CUT_OFF,
@@ -209,8 +212,8 @@ def _body(call: Call) -> dict[str, Any]:
     body = {
         **_common(call.model),
         "max_tokens": call.max_tokens,
-        "system": [{"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}],
-        "messages": call.turns,
+        "system": [{"type": "text", "text": system, "cache_control": _KEPT}],
+        "messages": call.turns(_content(call.prompt)),
     }
     if output:
         body["output_config"] = output
@@ -219,6 +222,21 @@ def _body(call: Call) -> dict[str, Any]:
     if call.varied and card.takes_temperature:
         body["temperature"] = VARIETY_TEMPERATURE
     return body
+
+
+def _content(prompt: Prompt) -> str | list[dict[str, Any]]:
+    """The conversation as one block a message, with a mark on the last one.
+
+    An earlier call has left what it read in the cache up to its own mark. It is looked for at each
+    end of a block from our mark backwards, over 20 blocks: so a draft after a few new messages
+    reads all that came before them.
+    """
+    if not prompt.history:
+        return prompt.turn
+    blocks: list[dict[str, Any]] = [{"type": "text", "text": block} for block in prompt.history]
+    blocks[-1]["cache_control"] = _KEPT
+    blocks.append({"type": "text", "text": prompt.turn})
+    return blocks
 
 
 def _take(event: RawMessageStreamEvent, reading: Reading) -> bool:

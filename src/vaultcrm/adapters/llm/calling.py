@@ -46,10 +46,9 @@ class Call:
     varied: bool = False
     repair: Repair | None = None
 
-    @property
-    def turns(self) -> list[dict[str, str]]:
-        """The turns after the system prompt, as both APIs write them."""
-        turns = [{"role": "user", "content": self.prompt.turn}]
+    def turns(self, content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The turns after the system prompt, as both APIs write them; `content` is the prompt's."""
+        turns: list[dict[str, Any]] = [{"role": "user", "content": content}]
         if self.repair is not None:
             turns.append({"role": "assistant", "content": self.repair.answer})
             turns.append({"role": "user", "content": self.repair.complaint})
@@ -187,7 +186,7 @@ class ModelDrafter(ABC):
         turn = f"{request.prompt.turn}\n\n{ask_for_candidates(request.candidates)}"
         return Call(
             model=request.model or self.model,
-            prompt=Prompt(request.prompt.system, turn),
+            prompt=replace(request.prompt, turn=turn),
             schema=draft_schema(request.candidates),
             max_tokens=request.max_tokens,
             user_hash=request.user_hash,

@@ -231,7 +231,7 @@ def _body(call: Call) -> dict[str, Any]:
     body = {
         "model": call.model,
         "max_tokens": call.max_tokens,
-        "messages": [{"role": "system", "content": system}, *call.turns],
+        "messages": [{"role": "system", "content": system}, *call.turns(call.prompt.user_turn)],
         "response_format": {
             "type": "json_schema",
             "json_schema": {"name": "answer", "strict": True, "schema": call.schema},

@@ -61,7 +61,7 @@ class VoiceDrafter:
     async def draft(self, request: DraftRequest) -> Draft:
         """Candidates that differ; the better one is not always rated higher."""
         topic = topic_of_fan(request.fan_message)
-        asked = ("draft", self._seed, request.fan_name, request.prompt.turn, *request.stopped)
+        asked = ("draft", self._seed, request.fan_name, request.prompt.user_turn, *request.stopped)
         shared = chance(*asked)
         common = draw_flaws(shared) if shared.random() < SHARES_FLAWS else None
         made = [
@@ -70,7 +70,7 @@ class VoiceDrafter:
         ]
         written = sum(len(one.message) for one in made) // 4
         usage = TokenUsage(
-            input=len(request.prompt.turn) // 4,
+            input=len(request.prompt.user_turn) // 4,
             output=written,
             cache_read=len(request.prompt.system) // 4,
         )

@@ -11,9 +11,16 @@ from vaultcrm.domain.drafting import Phrase
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.people import Creator, Fan, Tier
 from vaultcrm.domain.personality import EmojiStyle, Personality
-from vaultcrm.domain.situation import Activity, Situation
+from vaultcrm.domain.situation import (
+    LAST_MESSAGES,
+    MOST_SHOWN,
+    QUIET,
+    Activity,
+    Situation,
+    messages_shown,
+)
 
-# `recent` reads at most 100 index entries whatever the length of the conversation. Times travel as
+# `recent` reads 101 index entries at most whatever the length of the conversation. Times travel as
 # seconds since 1970 because JSON has no time of its own.
 SITUATION = f"""
     SELECT cr.id, cr.handle, cr.display_name, cr.language, cr.region,
@@ -30,7 +37,8 @@ SITUATION = f"""
            c.disclosure_asked_at, cr.confidence_revision,
            {UNDER_TEST},
            ARRAY(SELECT e.text FROM learned_examples e
-                 WHERE e.creator_id = c.creator_id ORDER BY e.place)
+                 WHERE e.creator_id = c.creator_id ORDER BY e.place),
+           recent.in_sitting
     FROM conversations c
     JOIN fans f ON f.creator_id = c.creator_id AND f.id = c.fan_id
     LEFT JOIN channel_accounts a ON a.creator_id = c.creator_id AND a.channel = c.channel
@@ -39,14 +47,18 @@ SITUATION = f"""
         SELECT jsonb_agg(jsonb_build_array(
                    m.id, m.sender, m.author, m.text, extract(epoch FROM m.sent_at),
                    m.price_minor, m.currency, extract(epoch FROM m.purchased_at))
-                 ORDER BY m.age DESC) FILTER (WHERE m.age <= 10) AS messages,
+                 ORDER BY m.age DESC) FILTER (WHERE m.age <= {MOST_SHOWN}) AS messages,
                count(*) FILTER (WHERE m.sender = 'fan' AND m.sent_at > %(month_ago)s)
                  AS fan_messages,
                count(*) FILTER (WHERE m.purchased_at > %(quarter_ago)s) AS purchases,
-               max(m.sent_at) FILTER (WHERE m.sender = 'fan') AS last_fan_message_at
-        FROM (SELECT x.*, row_number() OVER (ORDER BY x.sent_at DESC, x.id DESC) AS age
+               max(m.sent_at) FILTER (WHERE m.sender = 'fan') AS last_fan_message_at,
+               min(m.age) FILTER (WHERE m.sender = 'fan'
+                                    AND m.quiet > interval '{QUIET.seconds} seconds') AS in_sitting
+        FROM (SELECT x.*, row_number() OVER newest AS age,
+                     x.sent_at - lead(x.sent_at) OVER newest AS quiet
               FROM messages x
               WHERE x.creator_id = c.creator_id AND x.conversation_id = c.id
+              WINDOW newest AS (ORDER BY x.sent_at DESC, x.id DESC)
               ORDER BY x.sent_at DESC, x.id DESC
               LIMIT 100) m
     ) recent
@@ -117,6 +129,9 @@ def _read_situation(rows: Rows, creator_id: UUID, conversation_id: UUID) -> Situ
             emoji_style=EmojiStyle(row[28]),
             system_prompt=row[29],
         )
+    # Where a sitting's beginning is further back than is read, the revision counts as well.
+    shown = messages_shown(row[31] if row[38] is None else row[38])
+    messages = [_message(item) for item in (row[19] or ())[-shown:]]
     return Situation(
         creator=Creator(*row[0:5], *row[33:34]),
         fan=Fan(
@@ -141,7 +156,8 @@ def _read_situation(rows: Rows, creator_id: UUID, conversation_id: UUID) -> Situ
             disclosure_asked_at=row[34],
         ),
         waiting_since=row[18],
-        messages=tuple(_message(item) for item in row[19] or ()),
+        messages=tuple(messages[-LAST_MESSAGES:]),
+        earlier=tuple(messages[:-LAST_MESSAGES]),
         activity=Activity(row[20], row[21], row[22]),
         personality=personality,
         stale_drafts=row[30],

@@ -1,13 +1,15 @@
 """Prompts: templates as files, rendered with everything that fans wrote fenced as data.
 
-The system part depends only on the creator and the version of their personality, so that the
-provider can cache it and so can we. The turn carries what changes with each message.
+A prompt is read in the order in which its parts change, because a provider caches what stays the
+same at its beginning. The system part depends only on the creator and the version of their
+personality. The conversation comes next, a block a message, with times that do not age. The turn
+carries what holds now: who the fan is, what time it is, what to write.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -22,7 +24,7 @@ from vaultcrm.domain.people import Creator
 from vaultcrm.domain.personality import EmojiStyle, Personality
 from vaultcrm.domain.situation import Situation
 
-PROMPT_VERSION: Final = "2026-11-23.1"
+PROMPT_VERSION: Final = "2026-11-23.2"
 """Goes up with every change of a template; each generation says which one it was made with."""
 
 PROMPT_VERSIONS: Final[Mapping[str, tuple[str, str]]] = {
@@ -30,7 +32,7 @@ PROMPT_VERSIONS: Final[Mapping[str, tuple[str, str]]] = {
         "system.jinja",
         "Answers what the fan wrote last. The one in use unless a test says otherwise.",
     ),
-    "2026-11-23.1-listening": (
+    "2026-11-23.2-listening": (
         "system_listening.jinja",
         "Takes up a detail of what the fan wrote before it says anything else.",
     ),
@@ -43,7 +45,12 @@ BYTES_PER_TOKEN = 3
 """A cautious estimate: English has about 4 bytes a token, other scripts about 3."""
 LONGEST_MESSAGE_CHARACTERS = 600
 EXAMPLES_UP_TO = 0.75
-"""Examples stand in a prompt whose stable part takes at most this share of its budget with them."""
+"""Examples stand in a prompt whose system part takes at most this share of its budget with them."""
+CUT_BY: Final = 3
+"""So many messages are left out at a time where the budget is short, so that the first one shown
+stays where it is while some are added. It divides `SHOWN_STEP`: both move it to the same places."""
+
+HEADING: Final = "# The conversation, times in UTC\n"
 
 TASKS: Mapping[GenerationType, str] = {
     GenerationType.REPLY: "Answer the fan's last message. Offer nothing for sale.",
@@ -84,26 +91,16 @@ LENGTHS: Mapping[Length, str] = {
 }
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-_FENCE = str.maketrans({"<": "‹", ">": "›"})
 
 
 def as_data(text: str) -> str:
     """A text that can neither close its fence nor open another one."""
-    return _CONTROL.sub(" ", text).translate(_FENCE)
+    return _CONTROL.sub(" ", text).replace("<", "‹").replace(">", "›")
 
 
 def as_line(text: str) -> str:
     """The same on one line, for what stands in no fence: it can begin no section of its own."""
     return " ".join(as_data(text).split())
-
-
-def ago(moment: datetime, now: datetime) -> str:
-    """How long ago a moment was, in words that a reader and a model both take in at once."""
-    seconds = max(0, int((now - moment).total_seconds()))
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size} {unit} ago"
-    return "just now"
 
 
 def _environment() -> Environment:
@@ -136,8 +133,8 @@ def render_system(
     version: str = PROMPT_VERSION,
     examples: tuple[str, ...] = (),
 ) -> str:
-    """The stable prefix. All arguments are frozen values, so another process's new version of a
-    personality is another key: nothing has to be told to forget. `version` is one of
+    """What is the same for every fan. All arguments are frozen values, so another process's new
+    version of a personality is another key: nothing has to be told to forget. `version` is one of
     `PROMPT_VERSIONS`.
     """
     return _SYSTEMS[version].render(
@@ -148,37 +145,59 @@ def render_system(
     )
 
 
+def render_history(messages: tuple[Message, ...]) -> tuple[str, ...]:
+    """A block a message, the first one under the heading, and the first one of a day under it.
+
+    Of two conversations that begin with the same message, one has all blocks of the other before
+    its own, unless one of their messages was bought in between.
+    """
+    blocks = []
+    above, day = HEADING, date.min
+    for message in messages:
+        at = message.sent_at.astimezone(UTC)
+        if at.date() != day:
+            day = at.date()
+            above += f"{day:%A}, {day}\n"
+        blocks.append(f"{above}{_line(message, at)}\n")
+        above = ""
+    return tuple(blocks)
+
+
+def _line(message: Message, at: datetime) -> str:
+    price = ""
+    if message.price is not None:
+        bought = "bought" if message.purchased_at else "not bought"
+        price = f' price="{message.price}, {bought}"'
+    sender, said = message.sender.value, as_data(message.text)
+    return f'<{sender} at="{at.hour:02}:{at.minute:02}"{price}>{said}</{sender}>'
+
+
 def render_turn(
     situation: Situation,
-    messages: tuple[Message, ...],
     generation_type: GenerationType,
     *,
+    begun: bool,
     engagement: int,
     candidates: int,
     now: datetime,
     options: DraftOptions = NO_OPTIONS,
 ) -> str:
-    """The volatile part: who the fan is, what was said, what to write."""
+    """The volatile part, below the conversation if one has `begun`: what time it is, who the fan is
+    and what to write.
+    """
+    utc = now.astimezone(UTC)
     return _TURN.render(
         fan=situation.fan,
-        lines=[_line(message, now) for message in messages],
+        begun=begun,
         engagement=engagement,
         task=TASKS[generation_type],
         candidates=candidates,
-        now=now,
+        now=f"{utc:%A, %Y-%m-%d, %H:%M} UTC",
         tone=TONES[options.tone] if options.tone else "",
         length=LENGTHS[options.length] if options.length else "",
         hint=options.hint,
         begin_from=as_data(options.begin_from),
     )
-
-
-def _line(message: Message, now: datetime) -> tuple[str, str, str, str]:
-    """What the template shows of a message: who, how long ago, its price or "", what was said."""
-    price = ""
-    if message.price is not None:
-        price = f"{message.price}, {'bought' if message.purchased_at else 'not bought'}"
-    return str(message.sender), ago(message.sent_at, now), price, as_data(message.text)
 
 
 def build_prompt(
@@ -195,26 +214,32 @@ def build_prompt(
 ) -> Prompt:
     """The prompt for one draft, within `token_budget` estimated tokens.
 
-    Long messages are cut, then the oldest ones left out, until the prompt fits; the last message
-    always stays.
+    Long messages are cut, then the oldest ones left out, `CUT_BY` at a time, until the prompt fits;
+    the last message always stays.
     """
     system = render_system(situation.creator, personality, version, situation.examples)
     if situation.examples and estimated_tokens(system) > EXAMPLES_UP_TO * token_budget:
         system = render_system(situation.creator, personality, version)
-    messages = tuple(shortened(message) for message in situation.messages)
-    while True:
-        turn = render_turn(
-            situation,
-            messages,
-            generation_type,
-            engagement=engagement,
-            candidates=candidates,
-            now=now,
-            options=options,
-        )
-        if len(messages) <= 1 or estimated_tokens(system) + estimated_tokens(turn) <= token_budget:
-            return Prompt(system, turn)
-        messages = messages[1:]
+    messages = tuple(shortened(one) for one in (*situation.earlier, *situation.messages))
+    turn = render_turn(
+        situation,
+        generation_type,
+        begun=bool(messages),
+        engagement=engagement,
+        candidates=candidates,
+        now=now,
+        options=options,
+    )
+    prompt = Prompt(system, turn, render_history(messages))
+    while len(messages) > 1 and prompt_tokens(prompt) > token_budget:
+        messages = messages[min(CUT_BY, len(messages) - 1) :]
+        prompt = Prompt(system, turn, render_history(messages))
+    return prompt
+
+
+def prompt_tokens(prompt: Prompt) -> int:
+    """Never much less than what a model will count of a whole prompt."""
+    return estimated_tokens(prompt.system) + estimated_tokens(prompt.user_turn)
 
 
 def estimated_tokens(text: str) -> int:

@@ -1,7 +1,7 @@
 """The prompt that asks once more after a draft was stopped, with what was found as feedback."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vaultcrm.domain.drafting import Prompt
 from vaultcrm.domain.safety import Category, Finding, FindingTier
@@ -41,7 +41,7 @@ def build_repair_prompt(first: Prompt, findings: Sequence[Finding], *, candidate
             candidates=candidates,
         )
     )
-    return Prompt(first.system, f"{first.turn}\n\n{turn}")
+    return replace(first, turn=f"{first.turn}\n\n{turn}")
 
 
 def _told(finding: Finding) -> _Told:

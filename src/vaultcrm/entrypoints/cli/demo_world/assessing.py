@@ -134,7 +134,9 @@ def _flags_at(progress: float) -> Flags:
 def _tokens(text: str, random: Random) -> TokenUsage:
     """Two candidates of about this length; what a chat's second draft has in common is cached."""
     output = len(text) // 2 + random.randint(30, 60)
-    stable, own = 1_150, random.randint(260, 620)
+    rules, now = 1_150, 110
+    talk = random.randint(260, 620) - now
     if random.random() < 0.75:
-        return TokenUsage(input=own, output=output, cache_read=stable)
-    return TokenUsage(input=own, output=output, cache_write=stable)
+        new = talk // 5
+        return TokenUsage(input=now, output=output, cache_read=rules + talk - new, cache_write=new)
+    return TokenUsage(input=now, output=output, cache_write=rules + talk)

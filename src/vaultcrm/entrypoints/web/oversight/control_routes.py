@@ -179,7 +179,7 @@ async def switch_all_ai(
             None,
             status=HTTPStatus.UNPROCESSABLE_ENTITY,
             wrong="switch",
-            problems=words.problems(refused),
+            problems=words.forms.problems(refused),
             typed=("", reason),
         )
     return redirect("/flags", done="ai_on" if on else "ai_off")
@@ -214,7 +214,7 @@ async def change_flag(
             creator,
             status=HTTPStatus.UNPROCESSABLE_ENTITY,
             wrong=name,
-            problems=words.problems(refused),
+            problems=words.forms.problems(refused),
             typed=(value, reason),
         )
     return redirect("/flags", creator=creator, done="flag", fragment=name)
@@ -271,5 +271,5 @@ async def _flags_page(
         switch=switch,
         problems=problems or (),
         typed=typed,
-        done=words.DONE.get(done or ""),
+        done=words.forms.DONE.get(done or ""),
     )

@@ -102,7 +102,7 @@ async def add_person(
             now=parts.now(),
         )
     except InvalidInput as refused:
-        problems = {each.field: words.sentence(each.reason) for each in refused.problems}
+        problems = {each.field: words.phrases.sentence(each.reason) for each in refused.problems}
         desk = await open_desk(parts, session)
         return _new_page(desk, _with(typed, problems), HTTPStatus.UNPROCESSABLE_ENTITY)
     except Conflict as taken:

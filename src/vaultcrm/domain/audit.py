@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from vaultcrm.domain.ids import new_id
+from vaultcrm.domain.ids import NIL, new_id
 
 
 class AuditAction(StrEnum):
@@ -100,3 +100,16 @@ class AuditEntry:
     at: datetime
     details: dict[str, Any] = field(default_factory=dict)
     id: UUID = field(default_factory=new_id)
+
+    @classmethod
+    def about_user(
+        cls,
+        action: AuditAction,
+        user_id: UUID,
+        *,
+        actor_id: UUID | None,
+        at: datetime,
+        details: dict[str, Any] | None = None,
+    ) -> "AuditEntry":
+        """What happened to somebody who may sign in, which belongs to no creator."""
+        return cls(NIL, actor_id, action, "user", str(user_id), at, details or {})

@@ -29,7 +29,8 @@ from vaultcrm.db.embedded import start_embedded
 from vaultcrm.db.migrate import upgrade
 from vaultcrm.db.queries.learning import start_of
 from vaultcrm.settings import Settings
-from vaultcrm.workflows.learn_weekly import gather, last_settled_week
+from vaultcrm.workflows.gather_week import gather
+from vaultcrm.workflows.learn_weekly import last_settled_week
 
 SIZES = (100_000, 300_000, 1_000_000)
 FANS = 2_000

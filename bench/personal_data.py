@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from statistics import median
 
 from bench.filter import SAMPLES
-from vaultcrm.pipeline.safety.normalise import views_of
+from vaultcrm.pipeline.safety.normalise.views import views_of
 from vaultcrm.pipeline.safety.personal_data import redact, sightings
 
 LONG = 100_000

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vaultcrm.pipeline.safety.normalise import plain_view
+from vaultcrm.pipeline.safety.normalise.views import plain_view
 from vaultcrm.pipeline.safety.personal_data.scan import sightings, united
 
 FOLDER = Path(__file__).parent

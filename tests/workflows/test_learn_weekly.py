@@ -18,18 +18,18 @@ from vaultcrm.domain.errors import Conflict, NotFound
 from vaultcrm.domain.learning import Proposal, ProposalStatus, WatchState
 from vaultcrm.domain.people import Role
 from vaultcrm.pipeline.learning.telling import sentence
+from vaultcrm.pipeline.learning.weeks import WEEK
 from vaultcrm.workflows.decide_proposal import LEARNING, apply_proposal, dismiss_proposal
 from vaultcrm.workflows.erase_fan import carry_on
+from vaultcrm.workflows.gather_week import gather
 from vaultcrm.workflows.learn_weekly import (
-    WEEK,
     ask_to_learn,
-    gather,
     last_settled_week,
     learn_now,
     learn_one,
-    watch,
 )
 from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.watch_proposals import watch_proposals
 
 pytestmark = pytest.mark.anyio
 
@@ -241,7 +241,7 @@ async def test_with_the_flag_a_proposal_applies_itself_and_is_taken_back_if_it_d
         seed=3,
     )
     later = replace(app.parts, now=lambda: datetime.now(UTC) + timedelta(days=8))
-    await watch(later, applied.creator_id)
+    await watch_proposals(later, applied.creator_id)
     taken_back = await newest(app, mia)
     assert taken_back.status is ProposalStatus.ROLLED_BACK
     assert taken_back.watch is not None
@@ -263,7 +263,7 @@ async def test_a_proposal_that_does_well_stays_under_watch(app: RunningApp, mia:
         app, mia, applied.decided_at + timedelta(days=5), 300, asks_or_tells, days=5, seed=3
     )
     later = replace(app.parts, now=lambda: datetime.now(UTC) + timedelta(days=8))
-    await watch(later, applied.creator_id)
+    await watch_proposals(later, applied.creator_id)
     seen = (await newest(app, mia)).watch
     assert seen is not None
     assert seen.state is WatchState.WATCHING

@@ -6,7 +6,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from vaultcrm.domain.ids import new_id
+from vaultcrm.domain.errors import FieldProblem, InvalidInput
+from vaultcrm.domain.ids import NIL, new_id
+
+LONGEST_REASON = 200
+"""In characters."""
 
 
 class AuditAction(StrEnum):
@@ -100,3 +104,26 @@ class AuditEntry:
     at: datetime
     details: dict[str, Any] = field(default_factory=dict)
     id: UUID = field(default_factory=new_id)
+
+    @classmethod
+    def about_user(
+        cls,
+        action: AuditAction,
+        user_id: UUID,
+        *,
+        actor_id: UUID | None,
+        at: datetime,
+        details: dict[str, Any] | None = None,
+    ) -> "AuditEntry":
+        """What happened to somebody who may sign in, which belongs to no creator."""
+        return cls(NIL, actor_id, action, "user", str(user_id), at, details or {})
+
+
+def stated_reason(text: str) -> str:
+    """Why somebody does something, without blanks around it; raises InvalidInput for `reason`."""
+    text = text.strip()
+    if not text:
+        raise InvalidInput(FieldProblem("reason", "say in a few words why; the audit log keeps it"))
+    if len(text) > LONGEST_REASON:
+        raise InvalidInput(FieldProblem("reason", f"at most {LONGEST_REASON} characters"))
+    return text

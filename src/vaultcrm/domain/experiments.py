@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 
@@ -120,6 +121,22 @@ class RunningTest:
     references: Mapping[str, str]
     seen: Mapping[str, float] = field(default_factory=dict)
     templates: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FanGroup:
+    """Fans of one tier who got one variant in one epoch: how many, their drafts, how many of those
+    were not made with the variant after all, and the sums of each measure in the order of the
+    fields of `pipeline.experiments.comparing.Sums`.
+    """
+
+    epoch: int
+    tier: str
+    variant: str
+    fans: int
+    drafts: int
+    not_applied: int
+    sums: Mapping[Metric | Guardrail, tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)

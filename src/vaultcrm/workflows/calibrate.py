@@ -23,21 +23,25 @@ from vaultcrm.db.queries import flags as flag_queries
 from vaultcrm.db.queries.confidence import Decided, read_guarantees, read_missing, read_model
 from vaultcrm.domain.alerts import AlertKind, creator_subject
 from vaultcrm.domain.audit import AuditAction, AuditEntry
-from vaultcrm.domain.confidence import WHOLE, ConfidenceModel, Guarantee, Missing, Pool
+from vaultcrm.domain.confidence import WHOLE, ConfidenceModel, Guarantee, Missing
 from vaultcrm.domain.errors import NotFound
-from vaultcrm.domain.flags import Flags, RolloutStage
+from vaultcrm.domain.flags import Flags
 from vaultcrm.domain.ids import NIL, new_id
+from vaultcrm.pipeline.calibration.figures import agreement, spread
 from vaultcrm.pipeline.calibration.fitting import (
     Bools,
     Decisions,
     Fitted,
-    Ints,
     drawn_alike,
     fit,
     split,
 )
-from vaultcrm.pipeline.calibration.guaranteeing import contradicts, guarantee
-from vaultcrm.pipeline.calibration.watching import bins, calibration_error
+from vaultcrm.pipeline.calibration.pooling import (
+    ByStage,
+    Together,
+    guarantee_alone,
+    guarantee_together,
+)
 from vaultcrm.pipeline.confidence import INPUTS
 from vaultcrm.workflows.parts import Parts
 from vaultcrm.workflows.score_draft import lot
@@ -49,13 +53,6 @@ MOST_TOGETHER = 200_000
 LEAST_NEW = 100
 NEW_SHARE = 0.2
 """A new model is fitted when there are so many new decisions, and such a share of those before."""
-ENOUGH_ALONE = 1_500
-"""With so many decisions that no fit has seen, a creator's guarantee is computed from their own
-alone. The number is fixed beforehand, so that what is found cannot choose what is tested.
-"""
-LEAST_IN_POOL = 50
-"""A creator with fewer takes no part in what is guaranteed of several together."""
-STAGES = (RolloutStage.AUTO_SEND_LOW_VALUE, RolloutStage.FULL)
 _MEDIUM = INPUTS.index("medium_tier")
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -70,7 +67,7 @@ class Told:
     creator: str
     decisions: int
     renewed: bool
-    by_stage: Mapping[RolloutStage, Guarantee | Missing]
+    by_stage: ByStage
     error: float | None
 
 
@@ -125,18 +122,18 @@ async def calibrate_together(
     if fitted is None:
         return None
     seen_until = rows[len(seen) - 1][0].at
-    pool = _pool(fitted, seen, unseen, [row[0] for row in rows[len(seen) :]], flags)
-    scores = fitted.scores(unseen)
+    fair = _fair(unseen, [row for row, _ in rows[len(seen) :]])
+    together = guarantee_together(fitted, seen, unseen, fair, _MEDIUM, flags)
     report: dict[str, Any] = {
         "seenUntil": seen_until.isoformat(),
         "shifts": {str(one): shift for one, shift in fitted.shifts.items()},
         "between": fitted.between,
-        "older": _histogram(fitted.scores(seen)),
-        "pool": pool.members,
-    } | _figures(scores, unseen.unchanged)
+        "older": together.older,
+        "pool": [str(one) for one in together.members],
+    } | agreement(fitted.scores(unseen), unseen.unchanged)
     async with parts.transaction() as connection:
         await confidence.add(
-            connection, NIL, new_id(), fitted.shared, pool.by_stage, report, len(decisions), now
+            connection, NIL, new_id(), fitted.shared, together.by_stage, report, len(decisions), now
         )
         if defers:
             for creator_id in found:
@@ -146,7 +143,7 @@ async def calibrate_together(
                     queueing_lock=f"{CALIBRATE_CREATOR}/{creator_id}",
                     creator_id=str(creator_id),
                 )
-    return Told("", len(decisions), True, pool.by_stage, report["error"])
+    return Told("", len(decisions), True, together.by_stage, report["error"])
 
 
 async def calibrate_creator(parts: Parts, creator_id: UUID) -> Told | None:
@@ -176,18 +173,17 @@ async def calibrate_creator(parts: Parts, creator_id: UUID) -> Told | None:
     )
     unseen = _arrays((creator_id,), [(row, creator_id) for row in rows])
     fitted = Fitted(model, {creator_id: model.shift}, 0.0)
-    by_stage = {
-        stage: _of_creator(fitted, unseen, rows, stage, together, creator_id, flags)
-        for stage in STAGES
-    }
+    by_stage = guarantee_alone(
+        creator_id, fitted, unseen, _fair(unseen, rows), _MEDIUM, _read_together(together), flags
+    )
     if before is not None and _is_worse(by_stage, before):
         return _unchanged(handle, before)
     report: dict[str, Any] = {
         "of": str(together["id"]),
         "since": since.isoformat(),
-        "reference": _histogram(fitted.scores(unseen), 10),
+        "reference": spread(fitted.scores(unseen)),
         "drawn": int(np.count_nonzero(~np.isnan(unseen.propensity))),
-    } | _figures(fitted.scores(unseen), unseen.unchanged)
+    } | agreement(fitted.scores(unseen), unseen.unchanged)
     await _put_in_force(parts, creator_id, model, by_stage, report, len(rows), now)
     return Told(handle, len(rows), True, by_stage, report["error"])
 
@@ -196,7 +192,7 @@ async def _put_in_force(
     parts: Parts,
     creator_id: UUID,
     model: ConfidenceModel,
-    by_stage: dict[RolloutStage, Guarantee | Missing],
+    by_stage: ByStage,
     report: dict[str, Any],
     decided: int,
     now: datetime,
@@ -236,93 +232,18 @@ async def _put_in_force(
 
 
 def _unchanged(handle: str, before: Record) -> Told:
-    by_stage: dict[RolloutStage, Guarantee | Missing] = {
-        **read_guarantees(before["guarantees"]),
-        **read_missing(before["guarantees"]),
-    }
+    by_stage = _read_by_stage(before)
     return Told(handle, before["decisions"], False, by_stage, before["report"].get("error"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Together:
-    """What is guaranteed of several creators together, and who they are."""
-
-    by_stage: dict[RolloutStage, Guarantee | Missing]
-    members: list[str]
+def _read_together(kept: Record) -> Together:
+    """What `calibrate_together` has kept of several creators."""
+    report = kept["report"]
+    return Together(_read_by_stage(kept), [UUID(one) for one in report["pool"]], report["older"])
 
 
-def _pool(
-    fitted: Fitted, seen: Decisions, unseen: Decisions, rows: Sequence[Decided], flags: Flags
-) -> _Together:
-    """The guarantee of the creators who have too few decisions of their own for one."""
-    usable = _fair(unseen, rows)
-    counts = np.bincount(unseen.creator[usable], minlength=len(unseen.creators))
-    member = (counts < ENOUGH_ALONE) & (counts >= LEAST_IN_POOL)
-    usable &= member[unseen.creator]
-    by_stage = {
-        stage: _test(
-            fitted,
-            unseen,
-            usable & _of_stage(unseen, stage),
-            fitted.scores(seen.part(member[seen.creator] & _of_stage(seen, stage))),
-            Pool.TOGETHER,
-            flags,
-        )
-        for stage in STAGES
-    }
-    members = [str(one) for one, is_in in zip(unseen.creators, member, strict=True) if is_in]
-    return _Together(by_stage, members)
-
-
-def _of_creator(
-    fitted: Fitted,
-    unseen: Decisions,
-    rows: Sequence[Decided],
-    stage: RolloutStage,
-    together: Record,
-    creator_id: UUID,
-    flags: Flags,
-) -> Guarantee | Missing:
-    """A creator's own guarantee where they have enough, else that of several together, unless they
-    are not of them or their own decisions contradict it.
-    """
-    usable = _fair(unseen, rows) & _of_stage(unseen, stage)
-    if usable.sum() >= ENOUGH_ALONE:
-        older = np.repeat(np.arange(WHOLE + 1), np.array(together["report"]["older"], dtype=int))
-        return _test(fitted, unseen, usable, older, Pool.OWN, flags)
-    if str(creator_id) not in together["report"]["pool"]:
-        return Missing.TOO_FEW
-    shared = read_guarantees(together["guarantees"]).get(stage)
-    if shared is None:
-        return read_missing(together["guarantees"])[stage]
-    scores, unchanged = fitted.scores(unseen)[usable], unseen.unchanged[usable]
-    if contradicts(scores, unchanged, shared.lowest, shared.limit):
-        return Missing.CONTRADICTED
-    return shared
-
-
-def _test(
-    fitted: Fitted, unseen: Decisions, usable: Bools, older: Ints, pool: Pool, flags: Flags
-) -> Guarantee | Missing:
-    return guarantee(
-        older,
-        fitted.scores(unseen)[usable],
-        unseen.unchanged[usable],
-        limit=flags.auto_send_risk,
-        pool=pool,
-        floor=flags.auto_send_threshold * WHOLE // 100,
-    )
-
-
-def _of_stage(decisions: Decisions, stage: RolloutStage) -> Bools:
-    """Which drafts could leave by themselves at a stage: of low-tier fans at 3, of medium too at 4.
-
-    Drafts to higher tiers, and those that wait for another reason, have no propensity.
-    """
-    eligible: Bools = ~np.isnan(decisions.propensity)
-    if stage is not RolloutStage.FULL:
-        eligible &= decisions.inputs[:, _MEDIUM] == 0
-    return eligible
+def _read_by_stage(kept: Record) -> ByStage:
+    return {**read_guarantees(kept["guarantees"]), **read_missing(kept["guarantees"])}
 
 
 def _fair(decisions: Decisions, rows: Sequence[Decided]) -> Bools:
@@ -330,7 +251,7 @@ def _fair(decisions: Decisions, rows: Sequence[Decided]) -> Bools:
     return drawn_alike(decisions, np.array([lot(row.id, "calibrate") for row in rows]))
 
 
-def _is_worse(by_stage: Mapping[RolloutStage, Guarantee | Missing], before: Record) -> bool:
+def _is_worse(by_stage: ByStage, before: Record) -> bool:
     """Whether what is in force guarantees what the new model has too few decisions for."""
     if before["stopped_at"] is not None:
         return False
@@ -373,25 +294,6 @@ def _arrays(creators: tuple[UUID, ...], rows: Sequence[tuple[Decided, UUID]]) ->
             dtype=np.float64,
         ),
     )
-
-
-def _figures(scores: Ints, unchanged: Bools) -> dict[str, Any]:
-    """What is shown: the bins of the reliability diagram and the calibration error."""
-    found = bins([int(one) // 10 for one in scores], [bool(one) for one in unchanged])
-    return {
-        "bins": [[one.count, round(one.expected, 4), one.unchanged] for one in found],
-        "error": calibration_error(found) if len(scores) else None,
-        "unseen": len(scores),
-    }
-
-
-def _histogram(scores: Ints, count: int = WHOLE + 1) -> list[float]:
-    """How many have each score, or what share lies in each of so many bins of equal width."""
-    if count > WHOLE:
-        return [int(one) for one in np.bincount(scores, minlength=count)]
-    places = np.minimum(count - 1, scores * count // WHOLE)
-    total = max(1, len(scores))
-    return [round(float(one) / total, 4) for one in np.bincount(places, minlength=count)]
 
 
 async def _flags(parts: Parts, connection: Connection, creator_id: UUID) -> Flags:

@@ -18,11 +18,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from vaultcrm.db.queries import audit, channel_accounts, outbox, spending, threads
+from vaultcrm.db.queries import audit, channel_accounts, outbox, spending
 from vaultcrm.domain.alerts import AlertKind, Severity, channel_subject, creator_subject
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.channels import OutboundMessage, SendErrorKind, SendResult, SendStatus
-from vaultcrm.domain.conversation import Author, Sender
 from vaultcrm.domain.errors import InvalidInput, NotFound, SecretUnreadable
 from vaultcrm.domain.events import message_failed, message_sent
 from vaultcrm.domain.generation import DeliveryStatus
@@ -31,8 +30,9 @@ from vaultcrm.pipeline.delivery import Closing, Hold, closing_of, reason_not_to_
 from vaultcrm.workflows.alerting import raise_alert
 from vaultcrm.workflows.announce import announce
 from vaultcrm.workflows.call_back import held_before_leaving
-from vaultcrm.workflows.disclose import note_told, take_back_before
+from vaultcrm.workflows.disclose import take_back_before
 from vaultcrm.workflows.find_channel import find_channel
+from vaultcrm.workflows.join_conversation import join_conversation
 from vaultcrm.workflows.parts import Parts
 
 SOONEST_RETRY = timedelta(seconds=1)
@@ -264,27 +264,8 @@ async def _close(
         )
         if await closed.answer():
             if closing.status is DeliveryStatus.SENT:
-                await threads.add_message(
-                    connection,
-                    creator_id=item.creator_id,
-                    conversation_id=item.conversation_id,
-                    sender=Sender.CREATOR,
-                    author=item.author,
-                    author_user_id=item.author_user_id,
-                    generation_id=item.generation_id,
-                    template_id=item.template_id,
-                    external_id=result.message_id or str(item.id),
-                    text=item.text,
-                    price=item.price,
-                    sent_at=sent_at,
-                    ours=True,
-                )
-                if item.author is Author.DISCLOSURE:
-                    await note_told(connection, item, sent_at, now)
-                else:
-                    await threads.note_creator_message(
-                        connection, item.creator_id, item.conversation_id, sent_at
-                    )
+                external_id = result.message_id or str(item.id)
+                await join_conversation(connection, item, external_id, sent_at, now)
             if closing.status is DeliveryStatus.FAILED:
                 await take_back_before(connection, item)
             if closing.retry_at is None:

@@ -21,8 +21,20 @@ from uuid import UUID
 from vaultcrm.controls.auth import require_creator, require_role
 from vaultcrm.db.jobs import ERASE_FAN
 from vaultcrm.db.pending import Connection
-from vaultcrm.db.queries import access, audit, audit_seals, erasures, outbox
-from vaultcrm.db.queries.erasures import FoundFan, RawEvent, Reference
+from vaultcrm.db.queries import (
+    access,
+    audit,
+    audit_seals,
+    erased_drafts,
+    erased_fans,
+    erased_mentions,
+    erased_rows,
+    erased_webhooks,
+    erasures,
+    outbox,
+)
+from vaultcrm.db.queries.erased_fans import FoundFan, Reference
+from vaultcrm.db.queries.erased_webhooks import RawEvent
 from vaultcrm.domain.alerts import AlertKind, conversation_subject, creator_subject
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.channels import InboundEvent
@@ -60,10 +72,10 @@ async def look_at_fan(
     """A fan by id or handle, and what would go; raises NotFound."""
     require_creator(caller, creator_id)
     async with parts.pool.connection() as connection:
-        found = await erasures.find_fan(connection, creator_id, fan)
+        found = await erased_fans.find_fan(connection, creator_id, fan)
         if found is None:
             raise NotFound("fan")
-        return found, await erasures.count_held(connection, creator_id, found.id)
+        return found, await erased_fans.count_held(connection, creator_id, found.id)
 
 
 async def erase_fan(
@@ -88,13 +100,13 @@ async def erase_fan(
         # In the order in which whoever works a webhook through holds rows: that first, then the
         # fan, then conversations.
         waiting = [one async for one in _waiting(connection, creator_id)]
-        fan = await erasures.lock_fan(connection, creator_id, fan_id)
+        fan = await erased_fans.lock_fan(connection, creator_id, fan_id)
         if fan is None:
             raise NotFound("fan")
         reason = _checked(fan, handle, reason)
-        references = await erasures.lock_references(connection, creator_id, fan_id)
+        references = await erased_fans.lock_references(connection, creator_id, fan_id)
         now = parts.now()
-        held = await erasures.count_held(connection, creator_id, fan_id)
+        held = await erased_fans.count_held(connection, creator_id, fan_id)
         identifiers = sorted({fan.handle, *(each.external_ref for each in references)})
         erasure_id = await erasures.add(
             connection,
@@ -108,7 +120,7 @@ async def erase_fan(
         )
         await _drop_waiting(parts, connection, creator_id, waiting, fan, references, now)
         conversation_ids = [each.conversation_id for each in references]
-        await erasures.stop(
+        await erased_fans.stop(
             connection,
             creator_id,
             fan_id,
@@ -235,14 +247,16 @@ async def _empty_everything(parts: Parts, erasure: Erasure) -> bool:
     """Go through all tables once; True when something must be asked for again."""
     creator_id = erasure.creator_id
     async with parts.pool.connection() as connection:
-        conversations = await erasures.conversation_ids(connection, creator_id, erasure.fan_id)
-        speak_of = await erasures.subjects(connection, creator_id, erasure.fan_id, conversations)
+        conversations = await erased_rows.conversation_ids(connection, creator_id, erasure.fan_id)
+        speak_of = await erased_mentions.subjects(
+            connection, creator_id, erasure.fan_id, conversations
+        )
     await _empty_drafts(parts, erasure, conversations)
-    for what in erasures.EMPTIED:
+    for what in erased_rows.EMPTIED:
         rows = AT_ONCE
         while rows >= AT_ONCE:
             async with parts.transaction() as connection:
-                rows = await erasures.empty(
+                rows = await erased_rows.empty(
                     connection, what, erasure, conversations, most=AT_ONCE, now=parts.now()
                 )
     await _empty_inbound(parts, erasure)
@@ -254,7 +268,7 @@ async def _empty_drafts(parts: Parts, erasure: Erasure, conversations: list[UUID
     after = NIL
     while True:
         async with parts.transaction() as connection:
-            ids = await erasures.empty_drafts(
+            ids = await erased_drafts.empty_drafts(
                 connection, erasure.creator_id, conversations, after=after, most=AT_ONCE
             )
         if not ids:
@@ -269,7 +283,7 @@ async def _erase_audit_words(parts: Parts, erasure: Erasure, speak_of: set[str])
     after, unsealed = UUID(int=min(UUID(each).int for each in speak_of) >> 80 << 80), False
     while True:
         async with parts.pool.connection() as connection:
-            entries = await erasures.told(
+            entries = await erased_mentions.told(
                 connection,
                 creator_id,
                 after=after,
@@ -290,10 +304,10 @@ async def _empty_answers(parts: Parts, speak_of: set[str]) -> None:
     after = (NIL, "")
     while True:
         async with parts.transaction() as connection:
-            kept = await erasures.answers(connection, after=after, most=AT_ONCE)
+            kept = await erased_mentions.answers(connection, after=after, most=AT_ONCE)
             for user_id, key, response in kept:
                 if not speak_of.isdisjoint(_ID.findall(response)):
-                    await erasures.replace_answer(
+                    await erased_mentions.replace_answer(
                         connection, user_id, key, _GONE, HTTPStatus.NOT_FOUND
                     )
         if len(kept) < AT_ONCE:
@@ -307,7 +321,9 @@ async def _empty_answers(parts: Parts, speak_of: set[str]) -> None:
 async def _waiting(connection: Connection, creator_id: UUID) -> AsyncIterator[RawEvent]:
     after = NIL
     while True:
-        found = await erasures.waiting_inbound(connection, creator_id, after=after, most=AT_ONCE)
+        found = await erased_webhooks.waiting_inbound(
+            connection, creator_id, after=after, most=AT_ONCE
+        )
         for one in found:
             yield one
         if len(found) < AT_ONCE:
@@ -340,7 +356,7 @@ async def _drop_waiting(
         for one in events:
             if one not in theirs:
                 await receive_event(parts, connection, raw.channel, creator_id, one)
-    await erasures.empty_inbound(connection, creator_id, dropped, now)
+    await erased_webhooks.empty_inbound(connection, creator_id, dropped, now)
 
 
 async def _empty_inbound(parts: Parts, erasure: Erasure) -> None:
@@ -348,7 +364,7 @@ async def _empty_inbound(parts: Parts, erasure: Erasure) -> None:
     names, after = set(erasure.identifiers), NIL
     while True:
         async with parts.transaction() as connection:
-            found = await erasures.kept_inbound(
+            found = await erased_webhooks.kept_inbound(
                 connection,
                 erasure.creator_id,
                 until=erasure.requested_at,
@@ -356,7 +372,7 @@ async def _empty_inbound(parts: Parts, erasure: Erasure) -> None:
                 most=AT_ONCE,
             )
             theirs = [raw.id for raw in found if not names.isdisjoint(_leaves(raw.payload))]
-            await erasures.empty_inbound(connection, erasure.creator_id, theirs, parts.now())
+            await erased_webhooks.empty_inbound(connection, erasure.creator_id, theirs, parts.now())
         if len(found) < AT_ONCE:
             return
         after = found[-1].id

@@ -13,7 +13,6 @@ from vaultcrm.db.queries import access, audit, identities
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import Unauthenticated
 from vaultcrm.domain.identity import Identity
-from vaultcrm.domain.ids import NIL
 
 REMEMBERED = timedelta(seconds=30)
 """How long an identity that was untied is still let in by a process that knew it."""
@@ -66,12 +65,10 @@ async def _looked_up(pool: ScopedPool, identity: Identity, now: datetime) -> UUI
             return user_id
         await audit.record(
             connection,
-            AuditEntry(
-                creator_id=NIL,
+            AuditEntry.about_user(
+                AuditAction.IDENTITY_BOUND,
+                user_id,
                 actor_id=None,
-                action=AuditAction.IDENTITY_BOUND,
-                subject_type="user",
-                subject_id=str(user_id),
                 at=now,
                 details={"issuer": identity.issuer},
             ),

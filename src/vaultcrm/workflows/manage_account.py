@@ -8,7 +8,6 @@ from vaultcrm.db.queries import audit, passwords, people, sessions
 from vaultcrm.db.queries.passwords import Kept
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound, Unauthenticated
-from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Caller
 from vaultcrm.workflows.parts import Parts
 from vaultcrm.workflows.sign_in_tries import check_password
@@ -50,12 +49,10 @@ async def change_password(
         ended = await sessions.end_all(connection, caller.user_id, keep=renewed)
         await audit.record(
             connection,
-            AuditEntry(
-                creator_id=NIL,
+            AuditEntry.about_user(
+                AuditAction.PASSWORD_SET,
+                caller.user_id,
                 actor_id=caller.user_id,
-                action=AuditAction.PASSWORD_SET,
-                subject_type="user",
-                subject_id=str(caller.user_id),
                 at=now,
                 details={"sessions_ended": ended},
             ),
@@ -81,12 +78,10 @@ async def end_other_sessions(parts: Parts, caller: Caller, session_id: UUID) -> 
 
 
 def _ended(parts: Parts, caller: Caller, number: int) -> AuditEntry:
-    return AuditEntry(
-        creator_id=NIL,
+    return AuditEntry.about_user(
+        AuditAction.SESSIONS_ENDED,
+        caller.user_id,
         actor_id=caller.user_id,
-        action=AuditAction.SESSIONS_ENDED,
-        subject_type="user",
-        subject_id=str(caller.user_id),
         at=parts.now(),
         details={"sessions_ended": number},
     )

@@ -7,7 +7,7 @@ from vaultcrm.controls.auth import require_creator, require_role
 from vaultcrm.controls.limits.windows import windows_at
 from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import audit, budgets
-from vaultcrm.domain.audit import AuditAction, AuditEntry
+from vaultcrm.domain.audit import AuditAction, AuditEntry, stated_reason
 from vaultcrm.domain.budgets import MICRO_USD, MOST, Budget, BudgetKey, BudgetScope, BudgetUnit
 from vaultcrm.domain.errors import FieldProblem, Forbidden, InvalidInput, NotFound
 from vaultcrm.domain.ids import NIL
@@ -15,8 +15,6 @@ from vaultcrm.domain.limits import Windows
 from vaultcrm.domain.people import SYSTEM_USER_ID, Caller, Role
 from vaultcrm.workflows.find_draft import visible_creators
 from vaultcrm.workflows.parts import Parts, Receipt
-
-LONGEST_REASON = 200
 
 
 def sees_whole(caller: Caller) -> bool:
@@ -49,7 +47,7 @@ async def set_budget(
     Returns the caller's budgets as they are then. Raises Forbidden, NotFound or InvalidInput.
     """
     require_role(caller, Role.MANAGER, Role.ADMIN)
-    reason = _reason(reason)
+    reason = stated_reason(reason)
     if ceiling is not None and not 0 <= ceiling <= MOST:
         raise InvalidInput(FieldProblem("amount", "must not be negative, nor beyond all counting"))
     if key.scope is BudgetScope.CREATOR:
@@ -100,15 +98,6 @@ def counted(amount: str, unit: BudgetUnit) -> int:
         told = "an amount in dollars, as 12.50" if unit is BudgetUnit.USD else "a number of tokens"
         raise InvalidInput(FieldProblem("amount", f"must be {told}")) from None
     return int(found)
-
-
-def _reason(text: str) -> str:
-    text = text.strip()
-    if not text:
-        raise InvalidInput(FieldProblem("reason", "say in a few words why; the audit log keeps it"))
-    if len(text) > LONGEST_REASON:
-        raise InvalidInput(FieldProblem("reason", f"at most {LONGEST_REASON} characters"))
-    return text
 
 
 async def _list(

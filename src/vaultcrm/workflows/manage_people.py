@@ -11,7 +11,6 @@ from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import access, audit, creators
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import FieldProblem, InvalidInput, NotFound
-from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Role, TokenScope
 from vaultcrm.settings import Settings
 from vaultcrm.workflows.manage_team import add_person
@@ -58,12 +57,10 @@ async def assign_creators(
             await access.assign(connection, user_id, await _creator_id(connection, handle), now)
         await audit.record(
             connection,
-            AuditEntry(
-                creator_id=NIL,
+            AuditEntry.about_user(
+                AuditAction.USER_CHANGED,
+                user_id,
                 actor_id=None,
-                action=AuditAction.USER_CHANGED,
-                subject_type="user",
-                subject_id=str(user_id),
                 at=now,
                 details={"creators_added": creator_handles},
             ),

@@ -25,7 +25,6 @@ from vaultcrm.db.queries import (
 from vaultcrm.db.queries.people import Standing
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import Conflict, FieldProblem, Forbidden, InvalidInput, NotFound
-from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Caller, Role, email_address
 from vaultcrm.workflows.parts import Pool
 
@@ -288,13 +287,11 @@ async def _record(
 ) -> None:
     await audit.record(
         connection,
-        AuditEntry(
-            creator_id=NIL,
+        AuditEntry.about_user(
+            action,
+            user_id,
             actor_id=None if actor is None else actor.user_id,
-            action=action,
-            subject_type="user",
-            subject_id=str(user_id),
             at=now,
-            details=details or {},
+            details=details,
         ),
     )

@@ -10,7 +10,6 @@ from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import access, audit, tokens
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import Conflict, FieldProblem, Forbidden, InvalidInput, NotFound
-from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import ApiToken, Caller, Role, TokenScope
 from vaultcrm.workflows.parts import Parts, Pool
 
@@ -185,12 +184,10 @@ async def _record(
         details["scopes"] = sorted(scope.value for scope in scopes)
     await audit.record(
         connection,
-        AuditEntry(
-            creator_id=NIL,
+        AuditEntry.about_user(
+            action,
+            user_id,
             actor_id=None if actor is None else actor.user_id,
-            action=action,
-            subject_type="user",
-            subject_id=str(user_id),
             at=now,
             details=details,
         ),

@@ -10,13 +10,12 @@ from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import audit, outbox, threads
 from vaultcrm.domain.alerts import AlertKind, creator_subject
 from vaultcrm.domain.audit import AuditAction, AuditEntry
-from vaultcrm.domain.conversation import Author, Sender
 from vaultcrm.domain.errors import Conflict, InvalidInput, NotFound
 from vaultcrm.domain.generation import DeliveryStatus
 from vaultcrm.domain.outbox import OutboxItem
 from vaultcrm.domain.people import Caller
 from vaultcrm.workflows.alerting import clear_alert
-from vaultcrm.workflows.disclose import note_told
+from vaultcrm.workflows.join_conversation import join_conversation
 from vaultcrm.workflows.leaving import defer_delivery
 from vaultcrm.workflows.parts import Parts, Receipt
 from vaultcrm.workflows.spending_care import begin_offer
@@ -159,22 +158,5 @@ async def _keep_as_sent(
     told = await threads.find_told(
         connection, item.creator_id, item.conversation_id, item.text, since
     )
-    await threads.add_message(
-        connection,
-        creator_id=item.creator_id,
-        conversation_id=item.conversation_id,
-        sender=Sender.CREATOR,
-        author=item.author,
-        author_user_id=item.author_user_id,
-        generation_id=item.generation_id,
-        template_id=item.template_id,
-        external_id=item.external_id or told or str(item.id),
-        text=item.text,
-        price=item.price,
-        sent_at=now,
-        ours=True,
-    )
-    if item.author is Author.DISCLOSURE:
-        await note_told(connection, item, now, now)
-    else:
-        await threads.note_creator_message(connection, item.creator_id, item.conversation_id, now)
+    external_id = item.external_id or told or str(item.id)
+    await join_conversation(connection, item, external_id, now, now)

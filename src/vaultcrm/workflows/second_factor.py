@@ -27,7 +27,6 @@ from vaultcrm.domain.errors import (
     SecretUnreadable,
     Unauthenticated,
 )
-from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Caller
 from vaultcrm.settings import Settings
 from vaultcrm.workflows.parts import Parts
@@ -250,13 +249,5 @@ async def _record(
 ) -> None:
     await audit.record(
         connection,
-        AuditEntry(
-            creator_id=NIL,
-            actor_id=actor_id,
-            action=action,
-            subject_type="user",
-            subject_id=str(user_id),
-            at=now,
-            details=details or {},
-        ),
+        AuditEntry.about_user(action, user_id, actor_id=actor_id, at=now, details=details),
     )

@@ -27,7 +27,6 @@ from vaultcrm.db.pending import Connection
 from vaultcrm.db.queries import audit, links, passwords, people, second_factors, sessions
 from vaultcrm.domain.audit import AuditAction, AuditEntry
 from vaultcrm.domain.errors import LinkUsed, Unauthenticated
-from vaultcrm.domain.ids import NIL
 from vaultcrm.workflows.parts import Parts
 from vaultcrm.workflows.second_factor import check_code
 from vaultcrm.workflows.sign_in_tries import Visitor, check_password, note_refused
@@ -199,14 +198,8 @@ async def _open(
 
 def _signed_in(parts: Parts, user_id: UUID, first: FirstFactor, second: str | None) -> AuditEntry:
     details = {"with": first} | ({"second": second} if second else {})
-    return AuditEntry(
-        creator_id=NIL,
-        actor_id=user_id,
-        action=AuditAction.SIGNED_IN,
-        subject_type="user",
-        subject_id=str(user_id),
-        at=parts.now(),
-        details=details,
+    return AuditEntry.about_user(
+        AuditAction.SIGNED_IN, user_id, actor_id=user_id, at=parts.now(), details=details
     )
 
 

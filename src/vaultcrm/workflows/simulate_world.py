@@ -39,8 +39,9 @@ from vaultcrm.workflows.calibrate import calibrate_all
 from vaultcrm.workflows.change_personality import change_personality
 from vaultcrm.workflows.import_conversations import import_conversations
 from vaultcrm.workflows.parts import Parts
-from vaultcrm.workflows.simulated_creator import CHANNEL, Life
+from vaultcrm.workflows.simulated_creator import begin, live_until, seen
 from vaultcrm.workflows.simulated_facts import CreatorRun
+from vaultcrm.workflows.simulated_life import CHANNEL, Life
 from vaultcrm.workflows.simulated_time import BEGINS, Agenda, SimulatedJobs, seeded_ids
 
 PAST = timedelta(days=30)
@@ -175,7 +176,7 @@ async def simulate_creators(
 
     async def one(life: Life, day: int) -> None:
         async with turns:
-            await life.live_until(float(day * DAY_MINUTES), stop)
+            await live_until(life, float(day * DAY_MINUTES), stop)
         if not stop.is_set():
             on_day(life.creator.handle, day, len(life.platform.log))
 
@@ -194,7 +195,7 @@ async def simulate_creators(
         raise
     if stop.is_set():
         meeting.abandon()
-    return tuple(life.seen() for life in lives)
+    return tuple(seen(life) for life in lives)
 
 
 async def _by_night(parts: Parts, world: World, day: int) -> None:
@@ -233,7 +234,7 @@ async def _life(
         make_id=seeded_ids(agenda.now, "life", world.spec.seed, creator.handle),
         known=known,
     )
-    life.begin()
+    begin(life)
     return life
 
 

@@ -12,7 +12,7 @@ from vaultcrm.controls.auth import require_creator, require_role
 from vaultcrm.controls.flags import Overrides, effective_flags
 from vaultcrm.db.pending import Connection, Pending
 from vaultcrm.db.queries import audit, console, fans, fans_at_risk, flags, spending
-from vaultcrm.domain.audit import AuditAction, AuditEntry
+from vaultcrm.domain.audit import AuditAction, AuditEntry, stated_reason
 from vaultcrm.domain.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from vaultcrm.domain.flags import Flags
 from vaultcrm.domain.ids import NIL
@@ -24,7 +24,6 @@ from vaultcrm.workflows.find_draft import visible_creators
 from vaultcrm.workflows.parts import Parts
 
 LONGEST_HOURS = 720
-LONGEST_REASON = 200
 _CAP_REACHED = "reached the cap of a week"
 
 
@@ -274,10 +273,7 @@ async def _require(
     """A manager, a fan of theirs, a reason, and hours that make sense; the fan is locked."""
     require_creator(caller, creator_id)
     require_role(caller, Role.MANAGER, Role.ADMIN, Role.SERVICE)
-    if not reason.strip():
-        raise InvalidInput(FieldProblem("reason", "say in a few words why; the audit log keeps it"))
-    if len(reason) > LONGEST_REASON:
-        raise InvalidInput(FieldProblem("reason", f"at most {LONGEST_REASON} characters"))
+    stated_reason(reason)
     if hours is not None and not 1 <= hours <= LONGEST_HOURS:
         raise InvalidInput(FieldProblem("hours", f"between 1 and {LONGEST_HOURS}"))
     if not await (await fans.get_fan(connection, [creator_id], fan_id)).answer():

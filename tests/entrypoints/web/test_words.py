@@ -68,21 +68,21 @@ RECORD = GenerationRecord(
 @pytest.mark.parametrize(
     ("table", "codes"),
     [
-        (words.TIERS, Tier),
-        (words.ROLES, Role),
-        (words.TYPES, GenerationType),
-        (words.STATUSES, GenerationStatus),
-        (words.DELIVERIES, DeliveryStatus),
-        (words.MODES, Mode),
-        (words.CARES, Care),
-        (words.REASONS, ApprovalReason),
-        (words.CATEGORIES, Category),
-        (words.FINDING_TIERS, FindingTier),
-        (words.AUTHORS, Author),
-        (words.ACTIONS, AuditAction),
-        (words.STAGES, RolloutStage),
-        (words.FLAGS, FLAG_FIELDS),
-        (words.SOURCES, {"environment", "installation", "creator"}),
+        (words.people.TIERS, Tier),
+        (words.people.ROLES, Role),
+        (words.drafts.TYPES, GenerationType),
+        (words.drafts.STATUSES, GenerationStatus),
+        (words.drafts.DELIVERIES, DeliveryStatus),
+        (words.conversations.MODES, Mode),
+        (words.conversations.CARES, Care),
+        (words.drafts.REASONS, ApprovalReason),
+        (words.filtering.CATEGORIES, Category),
+        (words.filtering.FINDING_TIERS, FindingTier),
+        (words.conversations.AUTHORS, Author),
+        (words.audit.ACTIONS, AuditAction),
+        (words.controls.STAGES, RolloutStage),
+        (words.controls.FLAGS, FLAG_FIELDS),
+        (words.controls.SOURCES, {"environment", "installation", "creator"}),
     ],
 )
 def test_every_code_has_words(table: Mapping[Any, Any], codes: Iterable[Any]) -> None:
@@ -91,17 +91,17 @@ def test_every_code_has_words(table: Mapping[Any, Any], codes: Iterable[Any]) ->
 
 
 def test_a_waiting_draft_says_why_with_the_numbers_that_hold() -> None:
-    assert words.waits(RECORD, Tier.WHALE, FLAGS) == "offer of $50 or more, whale"
-    assert words.reason(ApprovalReason.HIGH_TIER, RECORD, Tier.HIGH, FLAGS) == "high tier"
-    low = words.reason(ApprovalReason.LOW_CONFIDENCE, RECORD, Tier.LOW, FLAGS)
+    assert words.drafts.waits(RECORD, Tier.WHALE, FLAGS) == "offer of $50 or more, whale"
+    assert words.drafts.reason(ApprovalReason.HIGH_TIER, RECORD, Tier.HIGH, FLAGS) == "high tier"
+    low = words.drafts.reason(ApprovalReason.LOW_CONFIDENCE, RECORD, Tier.LOW, FLAGS)
     assert low == "confidence below 80"
 
 
 def test_a_number_that_no_longer_holds_is_not_claimed() -> None:
     raised = replace(FLAGS, ppv_approval_threshold=100, auto_send_threshold=60)
 
-    assert words.waits(RECORD, Tier.LOW, raised) == "high-value offer, high-value fan"
-    low = words.reason(ApprovalReason.LOW_CONFIDENCE, RECORD, Tier.LOW, raised)
+    assert words.drafts.waits(RECORD, Tier.LOW, raised) == "high-value offer, high-value fan"
+    low = words.drafts.reason(ApprovalReason.LOW_CONFIDENCE, RECORD, Tier.LOW, raised)
     assert low == "low confidence"
 
 
@@ -119,7 +119,7 @@ def test_a_number_that_no_longer_holds_is_not_claimed() -> None:
 def test_a_whole_price_has_cents_only_where_there_are_any(
     major: float, currency: str, told: str
 ) -> None:
-    assert words.whole_price(major, currency) == told
+    assert words.phrases.whole_price(major, currency) == told
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_whole_price_has_cents_only_where_there_are_any(
     ],
 )
 def test_a_price_stands_in_a_form_as_it_can_be_typed(price: Money | None, typed: str) -> None:
-    assert words.price_field(price) == typed
+    assert words.forms.price_field(price) == typed
 
 
 def test_a_conflict_says_who_was_first_and_when() -> None:
@@ -142,10 +142,10 @@ def test_a_conflict_says_who_was_first_and_when() -> None:
     claimed = Conflict("", status="claimed", decided_by="Jo", decided_at=NOW)
     expired = Conflict("", status="expired")
 
-    assert words.conflict(decided, NOW) == "This draft is rejected by Jo, 3 min ago."
-    assert words.conflict(claimed, NOW) == "Being reviewed by Jo until 12:00."
-    assert words.conflict(expired, NOW) == "This draft is expired."
-    assert words.conflict(Conflict("Another one."), NOW) == "Another one."
+    assert words.deciding.conflict(decided, NOW) == "This draft is rejected by Jo, 3 min ago."
+    assert words.deciding.conflict(claimed, NOW) == "Being reviewed by Jo until 12:00."
+    assert words.deciding.conflict(expired, NOW) == "This draft is expired."
+    assert words.deciding.conflict(Conflict("Another one."), NOW) == "Another one."
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_conflict_says_who_was_first_and_when() -> None:
     ],
 )
 def test_initials_stand_for_any_name(name: str, initials: str) -> None:
-    assert words.initials(name) == initials
+    assert words.people.initials(name) == initials
 
 
 def test_details_of_an_audit_entry_are_words_where_there_are_any() -> None:
@@ -175,7 +175,7 @@ def test_details_of_an_audit_entry_are_words_where_there_are_any() -> None:
         "until": "2026-11-22T22:25:21.191223+00:00",
     }
 
-    assert words.details(values) == [
+    assert words.audit.details(values) == [
         ("status", "waits for approval"),
         ("reasons", "high-value fan, not a simple reply"),
         ("lines skipped", "0"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaultcrm.pipeline.safety.normalise import views_of
+from vaultcrm.pipeline.safety.normalise.views import views_of
 from vaultcrm.pipeline.safety.personal_data import KINDS, redact, sightings
 
 PLACEHOLDERS = {kind.placeholder for kind in KINDS} | {"[redacted]"}

@@ -9,12 +9,13 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 
 from vaultcrm.adapters.channels import chatwoot_payload
 from vaultcrm.adapters.channels.answers import read_some, retry_after_seconds
+from vaultcrm.adapters.channels.writing import Writing, client_of_new_connections
 from vaultcrm.domain.channels import (
     Capabilities,
     InboundEvent,
@@ -132,7 +133,7 @@ class ChatwootChannel:
         reason = chatwoot_payload.unsendable(message, self.capabilities.longest_text)
         if reason is not None:
             return _failed(SendErrorKind.INVALID, reason)
-        writing = _Writing()
+        writing = Writing()
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 async with self._open_client().stream(
@@ -145,13 +146,13 @@ class ChatwootChannel:
                     answer = await read_some(response.aiter_raw(), _MOST_ANSWER_BYTES)
                     return _result(response, answer)
         except (TimeoutError, httpx2.TimeoutException):
-            return writing.broken(
-                f"Chatwoot did not answer within {self._timeout_seconds:g} seconds"
+            return _broken(
+                writing, f"Chatwoot did not answer within {self._timeout_seconds:g} seconds"
             )
         except httpx2.ConnectError:
-            return writing.broken("Chatwoot could not be reached")
+            return _broken(writing, "Chatwoot could not be reached")
         except (httpx2.HTTPError, OSError):
-            return writing.broken("The connection to Chatwoot was lost")
+            return _broken(writing, "The connection to Chatwoot was lost")
 
     async def aclose(self) -> None:
         """Give connections back."""
@@ -177,31 +178,17 @@ class ChatwootChannel:
 
     def _open_client(self) -> httpx2.AsyncClient:
         if self._client is None:
-            self._client = httpx2.AsyncClient(
-                timeout=self._timeout_seconds,
-                follow_redirects=False,
-                # A kept connection that the other side has just closed takes a message and gives
-                # no answer, which nobody can tell from a message that was taken.
-                limits=httpx2.Limits(max_keepalive_connections=0),
-            )
+            self._client = client_of_new_connections(self._timeout_seconds)
         return self._client
 
 
-class _Writing:
-    """Whether a request got so far that Chatwoot may have taken it: its body was begun."""
-
-    def __init__(self) -> None:
-        self._begun = False
-
-    async def note(self, step: str, _: dict[str, Any]) -> None:
-        self._begun = self._begun or step.endswith("send_request_body.started")
-
-    def broken(self, what: str) -> SendResult:
-        if self._begun:
-            return _uncertain(f"{what}, after the message was handed over.")
-        return _failed(
-            SendErrorKind.RETRYABLE, f"{what}. Check the address and whether Chatwoot is running."
-        )
+def _broken(writing: Writing, what: str) -> SendResult:
+    """How a request ends that had no answer."""
+    if writing.begun:
+        return _uncertain(f"{what}, after the message was handed over.")
+    return _failed(
+        SendErrorKind.RETRYABLE, f"{what}. Check the address and whether Chatwoot is running."
+    )
 
 
 def _check_between(field: str, value: int, most: int) -> int:

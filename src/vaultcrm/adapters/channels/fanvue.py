@@ -12,7 +12,7 @@ import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote_plus, urlencode
 from uuid import UUID
 
@@ -21,6 +21,7 @@ import httpx2
 from vaultcrm.adapters.channels import fanvue_payload
 from vaultcrm.adapters.channels.answers import read_some
 from vaultcrm.adapters.channels.fanvue_payload import FanvueTokens
+from vaultcrm.adapters.channels.writing import Writing, client_of_new_connections
 from vaultcrm.domain.channels import (
     Capabilities,
     InboundEvent,
@@ -162,12 +163,14 @@ class FanvueChannel:
         """
         if (reason := fanvue_payload.unsendable(message)) is not None:
             return _failed(SendErrorKind.INVALID, reason)
-        writing = _Writing()
+        writing = Writing()
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._send(message, writing)
         except TimeoutError:
-            return writing.result(f"Fanvue did not answer within {self._timeout_seconds:g} seconds")
+            return _broken(
+                writing, f"Fanvue did not answer within {self._timeout_seconds:g} seconds"
+            )
 
     async def aclose(self) -> None:
         """Give connections back, after a renewal under way has been saved."""
@@ -176,7 +179,7 @@ class FanvueChannel:
             client, self._client = self._client, None
             await client.aclose()
 
-    async def _send(self, message: OutboundMessage, writing: "_Writing") -> SendResult:
+    async def _send(self, message: OutboundMessage, writing: Writing) -> SendResult:
         refused = ""
         for _ in range(2):
             tokens = await self._sign_in.tokens(refused)
@@ -192,7 +195,7 @@ class FanvueChannel:
         )
 
     async def _post(
-        self, message: OutboundMessage, access: str, writing: "_Writing"
+        self, message: OutboundMessage, access: str, writing: Writing
     ) -> SendResult | None:
         """What came of one request; None for 401."""
         address = f"{self._chats}/{UUID(message.conversation_ref)}/message"
@@ -208,44 +211,27 @@ class FanvueChannel:
                 address,
                 content=fanvue_payload.write_message(message),
                 headers=headers,
-                extensions={"trace": writing.trace},
+                extensions={"trace": writing.note},
             ) as response:
                 if response.status_code == 401:
                     return None
                 return _result(response, await _read_some(response), message.text)
         except httpx2.TimeoutException:
-            return writing.result("Fanvue did not answer in time")
+            return _broken(writing, "Fanvue did not answer in time")
         except httpx2.HTTPError:
-            return writing.result("The connection to Fanvue could not be made or was lost")
+            return _broken(writing, "The connection to Fanvue could not be made or was lost")
 
     def _open_client(self) -> httpx2.AsyncClient:
         if self._client is None:
-            # A kept connection may have been closed at the other end, which shows only after the
-            # message has been written to it: every send would risk being uncertain.
-            self._client = httpx2.AsyncClient(
-                timeout=self._timeout_seconds,
-                follow_redirects=False,
-                limits=httpx2.Limits(max_keepalive_connections=0),
-            )
+            self._client = client_of_new_connections(self._timeout_seconds)
         return self._client
 
 
-class _Writing:
-    """Whether the body of a request has begun to be written: before that it cannot be taken."""
-
-    def __init__(self) -> None:
-        self.begun = False
-
-    async def trace(self, name: str, _: Mapping[str, Any]) -> None:
-        """Told by the HTTP client of each of its steps."""
-        if name.endswith("send_request_body.started"):
-            self.begun = True
-
-    def result(self, what: str) -> SendResult:
-        """How a request ends that had no answer."""
-        if self.begun:
-            return _uncertain(f"{what}, after the message was written.")
-        return _failed(SendErrorKind.RETRYABLE, f"{what}; nothing was sent.")
+def _broken(writing: Writing, what: str) -> SendResult:
+    """How a request ends that had no answer."""
+    if writing.begun:
+        return _uncertain(f"{what}, after the message was written.")
+    return _failed(SendErrorKind.RETRYABLE, f"{what}; nothing was sent.")
 
 
 class _SignIn:

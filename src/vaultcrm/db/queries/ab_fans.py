@@ -1,13 +1,11 @@
 """What came of the drafts of each fan under a test, and the sums that verdicts are made of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Rows, run, send
-from vaultcrm.domain.experiments import Assignment, Guardrail, Metric, VariantKind
+from vaultcrm.domain.experiments import Assignment, FanGroup, Guardrail, Metric, VariantKind
 
 OVERLAP = timedelta(minutes=10)
 """So far back everything is looked at again: a transaction may commit after a later one."""
@@ -157,22 +155,6 @@ CURRENCIES = """
     WHERE creator_id = %(creator_id)s AND test_id = %(test_id)s AND c IS NOT NULL
     ORDER BY 1
 """
-
-
-@dataclass(frozen=True, slots=True)
-class FanGroup:
-    """Fans of one tier who got one variant in one epoch: how many, their drafts, how many of those
-    were not made with the variant after all, and the sums of each measure in the order of the
-    fields of `Sums`.
-    """
-
-    epoch: int
-    tier: str
-    variant: str
-    fans: int
-    drafts: int
-    not_applied: int
-    sums: Mapping[Metric | Guardrail, tuple[Any, ...]]
 
 
 def _read_groups(rows: Rows) -> list[FanGroup]:

@@ -1,5 +1,6 @@
 """Care for fans: what chatters are told, caps on offers and spending, fans at risk."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from vaultcrm.db.pending import Connection
+from vaultcrm.domain.people import Caller
 from vaultcrm.entrypoints.api.context import CallerDep, PartsDep
 from vaultcrm.entrypoints.api.paging import Cursor, Limit, Page, decode_cursor, encode_cursor, place
 from vaultcrm.entrypoints.api.schemas.care import (
@@ -21,6 +23,7 @@ from vaultcrm.entrypoints.api.schemas.care import (
 )
 from vaultcrm.entrypoints.api.writing import OneCreator, write_once
 from vaultcrm.workflows.guide_care import Guidance, read_guidance, set_guidance
+from vaultcrm.workflows.parts import Parts
 from vaultcrm.workflows.spending_care import (
     FanCaps,
     end_cooling_off,
@@ -81,14 +84,15 @@ async def post_cooling_off(
     request: Request, fan_id: UUID, body: CoolingOffIn, parts: PartsDep, caller: CallerDep
 ) -> Response:
     """Send a fan no offers for some hours. For managers; audited with the reason."""
-
-    async def start(connection: Connection) -> dict[str, Any]:
-        caps = await start_cooling_off(
+    return await _changed_caps(
+        request,
+        parts,
+        caller,
+        body.creator_id,
+        lambda connection: start_cooling_off(
             parts, connection, caller, body.creator_id, fan_id, hours=body.hours, reason=body.reason
-        )
-        return _caps(body.creator_id, caps)
-
-    return await write_once(request, parts, caller, body.creator_id, FanCapsOut, start, status=200)
+        ),
+    )
 
 
 @router.post("/fans/{fan_id}/cooling-off/end", response_model=FanCapsOut)
@@ -96,14 +100,15 @@ async def post_end_of_cooling_off(
     request: Request, fan_id: UUID, body: EndIn, parts: PartsDep, caller: CallerDep
 ) -> Response:
     """Let a fan cool off no longer; the caps go on holding. For managers."""
-
-    async def end(connection: Connection) -> dict[str, Any]:
-        caps = await end_cooling_off(
+    return await _changed_caps(
+        request,
+        parts,
+        caller,
+        body.creator_id,
+        lambda connection: end_cooling_off(
             parts, connection, caller, body.creator_id, fan_id, reason=body.reason
-        )
-        return _caps(body.creator_id, caps)
-
-    return await write_once(request, parts, caller, body.creator_id, FanCapsOut, end, status=200)
+        ),
+    )
 
 
 @router.post("/fans/{fan_id}/caps/lift", response_model=FanCapsOut)
@@ -111,14 +116,15 @@ async def post_lift(
     request: Request, fan_id: UUID, body: LiftIn, parts: PartsDep, caller: CallerDep
 ) -> Response:
     """Let no cap hold for a fan for some hours. For managers; audited with the reason."""
-
-    async def lift(connection: Connection) -> dict[str, Any]:
-        caps = await lift_caps(
+    return await _changed_caps(
+        request,
+        parts,
+        caller,
+        body.creator_id,
+        lambda connection: lift_caps(
             parts, connection, caller, body.creator_id, fan_id, hours=body.hours, reason=body.reason
-        )
-        return _caps(body.creator_id, caps)
-
-    return await write_once(request, parts, caller, body.creator_id, FanCapsOut, lift, status=200)
+        ),
+    )
 
 
 @router.post("/fans/{fan_id}/caps/restore", response_model=FanCapsOut)
@@ -126,17 +132,27 @@ async def post_restore(
     request: Request, fan_id: UUID, body: EndIn, parts: PartsDep, caller: CallerDep
 ) -> Response:
     """Let the caps hold for a fan again. For managers."""
-
-    async def restore(connection: Connection) -> dict[str, Any]:
-        caps = await lift_caps(
+    return await _changed_caps(
+        request,
+        parts,
+        caller,
+        body.creator_id,
+        lambda connection: lift_caps(
             parts, connection, caller, body.creator_id, fan_id, hours=None, reason=body.reason
-        )
-        return _caps(body.creator_id, caps)
-
-    return await write_once(
-        request, parts, caller, body.creator_id, FanCapsOut, restore, status=200
+        ),
     )
 
 
-def _caps(creator_id: UUID, caps: FanCaps) -> dict[str, Any]:
-    return FanCapsOut.of(creator_id, caps).model_dump()
+async def _changed_caps(
+    request: Request,
+    parts: Parts,
+    caller: Caller,
+    creator_id: UUID,
+    change: Callable[[Connection], Awaitable[FanCaps]],
+) -> Response:
+    """Do one change once, and answer how the fan stands to their caps then."""
+
+    async def write(connection: Connection) -> dict[str, Any]:
+        return FanCapsOut.of(creator_id, await change(connection)).model_dump()
+
+    return await write_once(request, parts, caller, creator_id, FanCapsOut, write, status=200)

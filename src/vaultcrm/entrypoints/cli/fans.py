@@ -15,7 +15,7 @@ from vaultcrm.entrypoints.cli.environment import run, say, settings_or_exit, std
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from vaultcrm.db.queries.erasures import FoundFan
+    from vaultcrm.db.queries.erased_fans import FoundFan
     from vaultcrm.domain.erasure import Erasure, ErasureCounts
     from vaultcrm.settings import Settings
     from vaultcrm.workflows.parts import Parts

@@ -1,8 +1,9 @@
 """`vaultcrm user …` and `vaultcrm token …`."""
 
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
 import typer
@@ -10,6 +11,9 @@ from rich.markup import escape
 
 from vaultcrm.domain.people import ApiToken, Role, TokenScope, email_address
 from vaultcrm.entrypoints.cli.environment import run, settings_or_exit, stdout
+
+if TYPE_CHECKING:
+    from vaultcrm.workflows.parts import Pool
 
 users = typer.Typer(no_args_is_help=True, add_completion=False)
 tokens = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -139,52 +143,44 @@ def password(email: Email) -> None:
 @users.command("reset-second-factor")
 def reset_second_factor(email: Email) -> None:
     """Take a lost second factor away. Signs the person out and ends their links."""
-    from vaultcrm.bootstrap import open_database, utc_now
-    from vaultcrm.workflows import manage_team
+    from vaultcrm.workflows.manage_team import remove_second_factor as change
 
-    settings = settings_or_exit()
-
-    async def work() -> None:
-        async with open_database(settings) as pool:
-            user_id = await manage_team.person_of(pool, email)
-            await manage_team.remove_second_factor(pool, None, user_id, utc_now())
-
-    run(work)
+    _change(email, change)
     stdout.print(f"{email} has no second factor any more.", markup=False, soft_wrap=True)
 
 
 @users.command("disable")
 def disable(email: Email) -> None:
     """Let a person sign in no more: ends their sessions and links, and stops their tokens."""
-    from vaultcrm.bootstrap import open_database, utc_now
-    from vaultcrm.workflows import manage_team
+    from vaultcrm.workflows.manage_team import disable as change
 
-    settings = settings_or_exit()
-
-    async def work() -> None:
-        async with open_database(settings) as pool:
-            user_id = await manage_team.person_of(pool, email)
-            await manage_team.disable(pool, None, user_id, utc_now())
-
-    run(work)
+    _change(email, change)
     stdout.print(f"{email} cannot sign in any more.", markup=False, soft_wrap=True)
 
 
 @users.command("enable")
 def enable(email: Email) -> None:
     """Let a person sign in again, with the role that they had."""
+    from vaultcrm.workflows.manage_team import enable as change
+
+    _change(email, change)
+    stdout.print(f"{email} can sign in again.", markup=False, soft_wrap=True)
+
+
+def _change(
+    email: str, change: Callable[["Pool", None, UUID, datetime], Awaitable[object]]
+) -> None:
+    """Change what the person with this address may do, by the machine's own word."""
     from vaultcrm.bootstrap import open_database, utc_now
-    from vaultcrm.workflows import manage_team
+    from vaultcrm.workflows.manage_team import person_of
 
     settings = settings_or_exit()
 
     async def work() -> None:
         async with open_database(settings) as pool:
-            user_id = await manage_team.person_of(pool, email)
-            await manage_team.enable(pool, None, user_id, utc_now())
+            await change(pool, None, await person_of(pool, email), utc_now())
 
     run(work)
-    stdout.print(f"{email} can sign in again.", markup=False, soft_wrap=True)
 
 
 @tokens.command("create")

@@ -2,5 +2,6 @@
 
 `assignment` shares fans out, `sequences` has the intervals that may be looked at at any time,
 `comparing` turns sums into differences, `ratio` checks the sharing out, `thompson` shares out anew,
-`policies` says what would have been, `verdict` says it in words.
+`policies` says what would have been, `verdict` says it in words, `results` puts all of it together
+from what was `counted`, and `stopping` says which variants have to go.
 """

@@ -2,6 +2,6 @@
 
     texts ──> traits, phrases ──> tallying (sums, a week) ──> deciding (e-values) ──> proposing
 
-`tallying` needs numpy and is for the worker; the rest is plain Python. docs/learning.md has the
-reasoning and the sources.
+`tallying` and `batches`, which fills it, need numpy and are for the worker; the rest is plain
+Python. docs/learning.md has the reasoning and the sources.
 """

@@ -11,15 +11,11 @@ from importlib.resources.abc import Traversable
 from vaultcrm.domain.content_rules import NO_RULES, OwnRules
 from vaultcrm.domain.safety import Category, Finding, FindingTier, SafetyReport, Scope, report_of
 from vaultcrm.pipeline.safety.matching import Exceptions, Hit, PatternIndex, TermIndex
-from vaultcrm.pipeline.safety.normalise import (
-    Disguise,
-    View,
-    ViewName,
-    Vocabulary,
-    fold,
-    views_of,
-)
-from vaultcrm.pipeline.safety.normalise_words import WordReader
+from vaultcrm.pipeline.safety.normalise.folding import fold
+from vaultcrm.pipeline.safety.normalise.view import Disguise, View, ViewName
+from vaultcrm.pipeline.safety.normalise.views import views_of
+from vaultcrm.pipeline.safety.normalise.vocabulary import Vocabulary
+from vaultcrm.pipeline.safety.normalise.words import WordReader
 from vaultcrm.pipeline.safety.own_rules import PreparedRules, prepared
 from vaultcrm.pipeline.safety.packs import Pack, PackError, Rule, read_packs
 from vaultcrm.pipeline.safety.patterns import PatternSet

@@ -12,7 +12,10 @@ from itertools import islice
 import re2
 from ahocorasick_rs import AhoCorasick
 
-from vaultcrm.pipeline.safety.normalise import SHORTEST_RUN, View, fold, strokes
+from vaultcrm.pipeline.safety.normalise.folding import fold
+from vaultcrm.pipeline.safety.normalise.joining import SHORTEST_RUN
+from vaultcrm.pipeline.safety.normalise.leet import strokes
+from vaultcrm.pipeline.safety.normalise.view import View
 from vaultcrm.pipeline.safety.packs import CONTEXT, Rule
 from vaultcrm.pipeline.safety.patterns import PatternSet, as_searched, quiet_options
 

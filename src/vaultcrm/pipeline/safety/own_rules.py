@@ -28,8 +28,9 @@ from vaultcrm.domain.content_rules import (
 from vaultcrm.domain.errors import FieldProblem, InvalidInput
 from vaultcrm.domain.safety import Category, Finding, Scope
 from vaultcrm.pipeline.safety.matching import PatternIndex, TermIndex, parts_words
-from vaultcrm.pipeline.safety.normalise import View, fold
-from vaultcrm.pipeline.safety.normalise_words import WordReader
+from vaultcrm.pipeline.safety.normalise.folding import fold
+from vaultcrm.pipeline.safety.normalise.view import View
+from vaultcrm.pipeline.safety.normalise.words import WordReader
 from vaultcrm.pipeline.safety.patterns import quiet_options
 
 KEPT_READY = 256

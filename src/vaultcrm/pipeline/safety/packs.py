@@ -35,7 +35,8 @@ from typing import Any
 import re2
 
 from vaultcrm.domain.safety import Category, FindingTier, Scope
-from vaultcrm.pipeline.safety.normalise import Disguise, fold
+from vaultcrm.pipeline.safety.normalise.folding import fold
+from vaultcrm.pipeline.safety.normalise.view import Disguise
 from vaultcrm.pipeline.safety.patterns import quiet_options
 
 CONTEXT = 64

@@ -11,10 +11,11 @@ from uuid import UUID
 
 from vaultcrm.db.pending import Connection, Record, run
 from vaultcrm.db.queries import ab_tests, templates
-from vaultcrm.db.queries.ab_fans import MEASURES, FanGroup
+from vaultcrm.db.queries.ab_fans import MEASURES
 from vaultcrm.domain.experiments import (
     AbTestDesign,
     AbTestStatus,
+    FanGroup,
     Guardrail,
     Metric,
     Variant,
@@ -22,8 +23,9 @@ from vaultcrm.domain.experiments import (
 )
 from vaultcrm.domain.generation import GenerationType
 from vaultcrm.domain.people import Tier
+from vaultcrm.pipeline.experiments.counted import Counted
+from vaultcrm.pipeline.experiments.results import results_of
 from vaultcrm.pipeline.prompting import PROMPT_VERSIONS
-from vaultcrm.workflows.evaluate_ab_tests import Counted, results_of
 
 SEED = 7
 DAYS = 26

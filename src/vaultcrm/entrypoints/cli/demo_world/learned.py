@@ -19,7 +19,8 @@ from vaultcrm.domain.people import Tier
 from vaultcrm.pipeline.learning.edits import Edits
 from vaultcrm.pipeline.learning.tallying import BANDS, Batch, Tally
 from vaultcrm.pipeline.learning.traits import TIERS, band_of, circumstances_of, pieces_of, traits_of
-from vaultcrm.workflows.learn_weekly import WEEKS_AT_FIRST, last_settled_week, learn_now
+from vaultcrm.pipeline.learning.weeks import WEEKS_AT_FIRST
+from vaultcrm.workflows.learn_weekly import last_settled_week, learn_now
 from vaultcrm.workflows.parts import Parts
 
 SEED: Final = 20

@@ -55,7 +55,7 @@ async def change_password(
         )
     except InvalidInput as refused:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
-        problems = {each.field: words.sentence(each.reason) for each in refused.problems}
+        problems = {each.field: words.phrases.sentence(each.reason) for each in refused.problems}
     except LimitExceeded as held:
         status, problems = HTTPStatus.TOO_MANY_REQUESTS, {"current": str(held)}
         headers["Retry-After"] = str(held.retry_after)
@@ -113,7 +113,7 @@ async def account_page(
         desk=desk,
         here="account",
         person=person,
-        role=words.ROLES[person.role],
+        role=words.people.ROLES[person.role],
         signed_in=signed_in,
         shortest=SHORTEST,
         longest=LONGEST,

@@ -90,7 +90,7 @@ async def _refused(
     if isinstance(refused, InvalidInput):
         status, problem = (
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            words.sentence(refused.problems[0].reason),
+            words.phrases.sentence(refused.problems[0].reason),
         )
     elif isinstance(refused, LimitExceeded):
         status, problem = HTTPStatus.TOO_MANY_REQUESTS, str(refused)

@@ -171,7 +171,7 @@ async def code_form(
     try:
         opened = await sign_in_with_code(parts, step, code, visitor_of(request))
     except InvalidInput as refused:
-        problem = words.sentence(refused.problems[0].reason)
+        problem = words.phrases.sentence(refused.problems[0].reason)
         return _code_page(request, onward, HTTPStatus.UNAUTHORIZED, problem=problem)
     except LimitExceeded as held:
         return _code_page(

@@ -37,7 +37,7 @@ async def add(
     try:
         token = await manage_tokens.add_own_token(parts, session.caller, asked)
     except InvalidInput as refused:
-        problems = {each.field: words.sentence(each.reason) for each in refused.problems}
+        problems = {each.field: words.phrases.sentence(each.reason) for each in refused.problems}
         form = TokenForm(name, frozenset(scopes), lifetime, problems)
         return await account_page(parts, desk, HTTPStatus.UNPROCESSABLE_ENTITY, token_form=form)
     return await account_page(parts, desk, new_token=token)

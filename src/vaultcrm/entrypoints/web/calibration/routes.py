@@ -45,7 +45,7 @@ async def calibration_page(
         decisions=found.decisions,
         creator_id=creator or None,
         plot={"side": SIDE, "left": LEFT, "top": TOP},
-        done=words.DONE.get(done or "", ""),
+        done=words.forms.DONE.get(done or "", ""),
     )
 
 

@@ -55,7 +55,9 @@ async def care_page(
 ) -> Response:
     """Fans whose spending somebody should look at, and what chatters of a creator are told."""
     require_role(desk.caller, Role.MANAGER, Role.ADMIN)
-    return await _page(parts, desk, creator or None, skip=skip, done=words.DONE.get(done or "", ""))
+    return await _page(
+        parts, desk, creator or None, skip=skip, done=words.forms.DONE.get(done or "", "")
+    )
 
 
 @router.post("/fans/{fan_id}")
@@ -76,7 +78,9 @@ async def tend_spending(
     except (InvalidInput, Conflict) as refused:
         desk = await open_desk(parts, session)
         is_input = isinstance(refused, InvalidInput)
-        told = words.problems(refused) if isinstance(refused, InvalidInput) else [str(refused)]
+        told = (
+            words.forms.problems(refused) if isinstance(refused, InvalidInput) else [str(refused)]
+        )
         return await _page(
             parts,
             desk,

@@ -119,7 +119,7 @@ async def connect(
         problems: dict[str, str] = {}
         for problem in refused.problems:
             name = problem.field.rpartition(".")[2]
-            problems[name if name in names else "form"] = words.sentence(problem.reason)
+            problems[name if name in names else "form"] = words.phrases.sentence(problem.reason)
         plain = {one.name: given[one.name] for one in known.settings if not one.secret}
         desk = await open_desk(parts, session)
         typed = Typed(creator, plain, delay, problems)

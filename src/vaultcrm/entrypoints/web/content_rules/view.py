@@ -48,7 +48,7 @@ class Typed:
     def categories(self) -> Sequence[Category]:
         """What may be chosen for this kind, by the name that people see."""
         choices = EXCEPTED_FROM if self.kind is RuleKind.EXCEPTION else ADDED_TO
-        return sorted(choices, key=words.CATEGORIES.__getitem__)
+        return sorted(choices, key=words.filtering.CATEGORIES.__getitem__)
 
     @property
     def offered_scopes(self) -> Sequence[Scope]:
@@ -61,7 +61,7 @@ class Typed:
 
     @property
     def fan_categories(self) -> str:
-        return " and ".join(sorted(words.CATEGORIES[one] for one in FAN_CATEGORIES))
+        return " and ".join(sorted(words.filtering.CATEGORIES[one] for one in FAN_CATEGORIES))
 
     def draft(self) -> RuleDraft:
         """What was typed as a rule. Without a category it is one that no rule may have."""
@@ -76,7 +76,9 @@ class Typed:
 
     def with_problems(self, found: Sequence[FieldProblem]) -> "Typed":
         """The form with what is wrong with it, the first thing of each field."""
-        told = {problem.field: words.sentence(problem.reason) for problem in reversed(found)}
+        told = {
+            problem.field: words.phrases.sentence(problem.reason) for problem in reversed(found)
+        }
         if self.category is None:
             told["category"] = "Choose what kind of finding it is"
         return replace(self, problems=told)

@@ -36,6 +36,6 @@ async def complain(
     if record.conversation_id != conversation_id:
         raise NotFound("message")
     await mark_complaint(parts, session.caller, generation_id, complaint=complaint)
-    happened = Happened(said=words.DONE["complaint" if complaint else "no_complaint"])
+    happened = Happened(said=words.forms.DONE["complaint" if complaint else "no_complaint"])
     desk = await open_desk(parts, session)
     return await answer(request, parts, desk, conversation_id, shown, happened, parts_only=True)

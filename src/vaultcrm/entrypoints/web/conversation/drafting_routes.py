@@ -182,7 +182,7 @@ class _Newest:
 
 
 def _writing(text: str, generation_type: GenerationType) -> str:
-    told = words.TYPES[generation_type]
+    told = words.drafts.TYPES[generation_type]
     return _event(page("conversation/_writing.html", text=text, told=told))
 
 
@@ -228,7 +228,7 @@ async def decide(
         decided = Decided(generation_id, typed, price, problems)
         happened = Happened(decided=decided, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     except Conflict as first:
-        told = words.conflict(first, (await open_desk(parts, session)).now)
+        told = words.deciding.conflict(first, (await open_desk(parts, session)).now)
         decided = Decided(generation_id, typed, price, conflict=told)
         happened = Happened(decided=decided, status=HTTPStatus.CONFLICT)
     else:
@@ -236,7 +236,7 @@ async def decide(
         if not asked_by_htmx(request):
             return redirect(f"/conversations/{conversation_id}", done=done, fragment="latest")
         shown = Shown(shown.filters, shown.before)
-        happened = Happened(said=words.DONE[done])
+        happened = Happened(said=words.forms.DONE[done])
     if happened.decided is not None:
         shown = Shown(shown.filters, shown.before, draft=generation_id)
     desk = await open_desk(parts, session)

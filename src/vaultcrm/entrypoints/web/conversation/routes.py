@@ -83,7 +83,7 @@ async def conversation(
     done: str | None = None,
 ) -> Response:
     """A conversation, beside the list that it was opened from."""
-    happened = Happened(said=words.DONE.get(done or "", ""))
+    happened = Happened(said=words.forms.DONE.get(done or "", ""))
     return await answer(request, parts, desk, conversation_id, shown, happened)
 
 
@@ -173,7 +173,11 @@ def _text(text: str) -> str:
 def _on_its_way(written: Written) -> str:
     seen = written.safety.findings
     told = "On its way."
-    return f"{told} The content filter noticed {words.count(len(seen), 'thing')}." if seen else told
+    return (
+        f"{told} The content filter noticed {words.phrases.count(len(seen), 'thing')}."
+        if seen
+        else told
+    )
 
 
 async def _refused(
@@ -228,7 +232,7 @@ async def undo(
                 said="Taken back. Nothing was sent; the text is in the composer.",
                 composed=Composed(
                     "\n\n".join(filter(None, (taken.text, lines(message).strip()))),
-                    words.price_field(taken.price),
+                    words.forms.price_field(taken.price),
                     " ".join(taken.media_ids),
                     template=taken.template_id,
                 ),
@@ -293,7 +297,7 @@ async def template(
 ) -> Response:
     """A template filled in for this fan: `text`, `price` as it stands in the form or "", `id`."""
     filled = await fill_template(parts, session.caller, template_id, conversation_id)
-    price = words.price_field(filled.price)
+    price = words.forms.price_field(filled.price)
     body = {"text": filled.text, "price": price, "id": str(template_id)}
     return Response(json.dumps(body), media_type="application/json", headers=dict(HEADERS))
 
@@ -314,7 +318,7 @@ async def disclose(
     async with parts.transaction() as connection:
         tending = Tending(connection, session.caller, row["creator_id"], parts.now())
         await note_disclosure(tending, row["fan_id"], tending.now)
-    happened = Happened(said=words.DONE["disclosed"])
+    happened = Happened(said=words.forms.DONE["disclosed"])
     return await _settled(request, parts, session, conversation_id, shown, happened)
 
 
@@ -331,11 +335,11 @@ async def tell(
     row = await find_conversation(parts, session.caller, conversation_id)
     try:
         await send_disclosure(parts, session.caller, row["creator_id"], conversation_id)
-        happened = Happened(said=words.DONE["told"])
+        happened = Happened(said=words.forms.DONE["told"])
     except Conflict as late:
         happened = Happened(problem=str(late), status=HTTPStatus.CONFLICT)
     except InvalidInput as refused:
-        problem = words.sentence(f"{refused.problems[0].reason}.")
+        problem = words.phrases.sentence(f"{refused.problems[0].reason}.")
         happened = Happened(problem=problem, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     if back and happened.said:
         return redirect("/queue", done="told")
@@ -356,7 +360,7 @@ async def switch_mode(
     async with parts.transaction() as connection:
         tending = Tending(connection, session.caller, row["creator_id"], parts.now())
         await change_mode(tending, conversation_id, mode)
-    happened = Happened(said=words.DONE["mode"])
+    happened = Happened(said=words.forms.DONE["mode"])
     return await _settled(request, parts, session, conversation_id, shown, happened)
 
 

@@ -63,7 +63,7 @@ def bubbles(
         message = one.message
         before = laid_out[-1] if laid_out else None
         name = fan_name if message.sender is Sender.FAN else creator_name
-        byline = words.byline(message.author, one.user_name)
+        byline = words.conversations.byline(message.author, one.user_name)
         day = None
         if now is not None:
             on = message.sent_at.astimezone(now.tzinfo).date()

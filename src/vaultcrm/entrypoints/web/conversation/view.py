@@ -349,7 +349,7 @@ def _edit(
     if draft is None:
         return None
     record = draft.record
-    price = "" if opened.selling_is_stopped else words.price_field(record.suggested_price)
+    price = "" if opened.selling_is_stopped else words.forms.price_field(record.suggested_price)
     if decided is not None and decided.generation_id == record.id and decided.message is not None:
         return Edit(decided.message, decided.price, is_open=True)
     stopped = record.safety.verdict is Verdict.BLOCK

@@ -39,7 +39,7 @@ async def costs_page(
 ) -> Response:
     """What models cost today or this month, what that will come to, and how full budgets are."""
     require_role(desk.caller, Role.MANAGER, Role.ADMIN)
-    return await _page(parts, desk, period, done=words.DONE.get(done or "", ""))
+    return await _page(parts, desk, period, done=words.forms.DONE.get(done or "", ""))
 
 
 @router.post("/budgets")
@@ -65,7 +65,7 @@ async def change_budget(
             await open_desk(parts, session),
             "day",
             status=HTTPStatus.UNPROCESSABLE_ENTITY,
-            problems=words.problems(refused),
+            problems=words.forms.problems(refused),
             typed=Typed(str(subject), period, unit, amount, reason),
         )
     return redirect("/costs", done="budget_cleared" if take_away else "budget", fragment="budgets")

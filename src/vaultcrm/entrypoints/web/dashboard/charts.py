@@ -161,9 +161,10 @@ def _cost(course: Course, span: Span) -> Chart:
         groups.append((f"{len(rest)} others", rest))
     total = sum(sums.values()) / MICRO_USD
     tokens = sum_of(usage, "tokens")
-    answer = f"Models cost {usd(total)} {span.told}, for {words.count(tokens, 'token')}."
+    many = words.phrases.count(tokens, "token")
+    answer = f"Models cost {usd(total)} {span.told}, for {many}."
     if usage and not total:
-        answer = f"Nothing {span.told}: {words.count(tokens, 'token')} of models that cost nothing."
+        answer = f"Nothing {span.told}: {many} of models that cost nothing."
     elif not usage:
         answer = f"No model was called {span.told}, so nothing was spent."
     return Chart(
@@ -219,7 +220,7 @@ def _outcomes(course: Course, span: Span) -> Chart:
             (sum_of(drafts, "waiting"), "waiting"),
         )
         told_of = ", ".join(f"{count:,} {end}" for count, end in ends if count)
-        answer = f"Of {words.count(made, 'draft')} {span.told}: {told_of}."
+        answer = f"Of {words.phrases.count(made, 'draft')} {span.told}: {told_of}."
     return Chart(
         key="outcomes",
         question="Where do drafts stop?",

@@ -101,7 +101,7 @@ def _share(of: Estimate | None, counted: str) -> Cell:
 
 def _revenue(side: Side, currency: str) -> Cell:
     whole = Money(side.revenue_minor.get(currency, 0), currency)
-    counted = f"{whole} in {words.count(side.messages, 'message')}"
+    counted = f"{whole} in {words.phrases.count(side.messages, 'message')}"
     if side.messages < LEAST_FOR_MEAN:
         return Cell(TOO_FEW, f"({LEAST_FOR_MEAN} are needed)", counted)
     mean = side.revenue_per_message.get(currency)
@@ -113,7 +113,7 @@ def _revenue(side: Side, currency: str) -> Cell:
 
 def _person(one: TimeSaved, names: Mapping[UUID, str]) -> Person:
     name = names.get(one.user_id, "Somebody who is gone")
-    counted = words.count(one.decisions, "decision")
+    counted = words.phrases.count(one.decisions, "decision")
     if one.uncompared:
         counted += f", {one.uncompared:,} more not comparable"
     if one.seconds is None:
@@ -171,7 +171,7 @@ def _engagement_rests_on(change: EngagementChange) -> str:
     days = ENGAGEMENT_PERIOD.days
     text = (
         f"A fan's messages in the {days} days before and after the first AI message of their "
-        f"conversation, over {words.count(change.conversations, 'conversation')}"
+        f"conversation, over {words.phrases.count(change.conversations, 'conversation')}"
     )
     if change.too_new:
         text += f"; {change.too_new:,} were too new to have a before"

@@ -93,7 +93,7 @@ def ai_numbers(
         Number("Drafts made", f"{made[-1]:,}", f"yesterday {made[-2]:,}", made, leads=True),
         Number(
             "Waiting now",
-            words.counted(waiting),
+            words.phrases.counted(waiting),
             _oldest(oldest, span.now) if oldest and waiting else "none",
             leads=True,
             warns=bool(oldest and waiting and times.is_late(oldest, span.now)),
@@ -137,7 +137,7 @@ def message_number(course: Course, span: Span, *, leads: bool = False) -> Number
 
 def fans_number(waiting: int) -> Number:
     """Fans who wait for an answer, whoever gives it."""
-    return Number("Fans who wait", words.counted(waiting), "for an answer", leads=True)
+    return Number("Fans who wait", words.phrases.counted(waiting), "for an answer", leads=True)
 
 
 def _tenths(value: float) -> str:

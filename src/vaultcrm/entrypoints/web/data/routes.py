@@ -43,7 +43,7 @@ async def data_page(parts: PartsDep, desk: DeskDep, done: str | None = None) -> 
         noted=noted,
         erased=erased,
         last_look_after=LAST_LOOK_AFTER,
-        done=words.DONE.get(done or "", ""),
+        done=words.forms.DONE.get(done or "", ""),
     )
 
 

@@ -40,7 +40,7 @@ async def wordings(
     if creator is None:
         return page("disclosure/disclosure.html", desk=desk, here="disclosure", shown=None)
     require_creator(desk.caller, creator)
-    said = words.DONE["worded"] if done == "worded" else ""
+    said = words.forms.DONE["worded"] if done == "worded" else ""
     shown = await open_wordings(parts, desk, creator, language, said=said)
     return _answer(request, desk, shown)
 
@@ -88,7 +88,7 @@ async def save(
     if not asked_by_htmx(request):
         return redirect("/disclosure", creator=creator, language=language, done="worded")
     desk = await open_desk(parts, session)
-    shown = await open_wordings(parts, desk, creator, language, said=words.DONE["worded"])
+    shown = await open_wordings(parts, desk, creator, language, said=words.forms.DONE["worded"])
     return _answer(request, desk, shown)
 
 

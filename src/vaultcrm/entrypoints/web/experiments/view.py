@@ -130,7 +130,9 @@ class Typed:
         return AbTestDesign(self.metric, effect, self.allocation)
 
     def with_problems(self, found: Sequence[FieldProblem]) -> "Typed":
-        told = {problem.field: words.sentence(problem.reason) for problem in reversed(found)}
+        told = {
+            problem.field: words.phrases.sentence(problem.reason) for problem in reversed(found)
+        }
         return replace(self, problems=told)
 
 
@@ -175,7 +177,7 @@ async def choices_of(parts: Parts, creator_id: UUID, kind: VariantKind) -> list[
             async with parts.pool.connection() as connection:
                 sent_names = await templates.names_in_use(connection, creator_id, MOST_CHOICES)
                 return [
-                    Choice(str(one), f"{words.TYPES[category]}: {name}")
+                    Choice(str(one), f"{words.drafts.TYPES[category]}: {name}")
                     for one, name, category in await sent_names.answer()
                 ]
 

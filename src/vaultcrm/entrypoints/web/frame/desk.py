@@ -109,7 +109,7 @@ class Desk:
 
     @property
     def waiting_label(self) -> str:
-        return words.counted(self.waiting)
+        return words.phrases.counted(self.waiting)
 
     @property
     def tokens_are_short(self) -> bool:

@@ -3,6 +3,7 @@
 For managers. Over htmx everything answers with the working area.
 """
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Annotated, Literal
 from uuid import UUID
@@ -11,11 +12,12 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from vaultcrm.domain.errors import Conflict, InvalidInput
+from vaultcrm.domain.people import Caller
 from vaultcrm.entrypoints.api.context import PartsDep
 from vaultcrm.entrypoints.api.fields import Pasted
 from vaultcrm.entrypoints.web.frame.desk import Desk, DeskDep, open_desk
 from vaultcrm.entrypoints.web.frame.pages import asked_by_htmx, page, redirect
-from vaultcrm.entrypoints.web.frame.sessions import FormSessionDep
+from vaultcrm.entrypoints.web.frame.sessions import FormSessionDep, Session
 from vaultcrm.entrypoints.web.learning import view
 from vaultcrm.workflows.decide_proposal import (
     LONGEST_REASON,
@@ -55,16 +57,7 @@ async def apply(
     request: Request, parts: PartsDep, session: FormSessionDep, proposal_id: UUID
 ) -> Response:
     """Save what is proposed as the next version."""
-    proposal = await find_proposal(parts, session.caller, proposal_id)
-    problem, status = "", HTTPStatus.OK
-    try:
-        await apply_proposal(parts, session.caller, proposal_id)
-    except (Conflict, InvalidInput) as refused:
-        problem, status = str(refused), HTTPStatus.CONFLICT
-    desk = await open_desk(parts, session)
-    return await _answer(
-        request, parts, desk, proposal.creator_id, "applied", problem=problem, status=status
-    )
+    return await _decided(request, parts, session, proposal_id, apply_proposal, "applied")
 
 
 @router.post(f"{PATH}/{{proposal_id}}/dismiss")
@@ -104,15 +97,27 @@ async def roll_back(
     request: Request, parts: PartsDep, session: FormSessionDep, proposal_id: UUID
 ) -> Response:
     """Save a version as it was before the proposal."""
+    return await _decided(request, parts, session, proposal_id, roll_back_proposal, "rolled_back")
+
+
+async def _decided(
+    request: Request,
+    parts: Parts,
+    session: Session,
+    proposal_id: UUID,
+    decide: Callable[[Parts, Caller, UUID], Awaitable[object]],
+    done: str,
+) -> Response:
+    """Decide on a proposal in a way that takes no words; `done` is one of `DONE`."""
     proposal = await find_proposal(parts, session.caller, proposal_id)
     problem, status = "", HTTPStatus.OK
     try:
-        await roll_back_proposal(parts, session.caller, proposal_id)
+        await decide(parts, session.caller, proposal_id)
     except (Conflict, InvalidInput) as refused:
         problem, status = str(refused), HTTPStatus.CONFLICT
     desk = await open_desk(parts, session)
     return await _answer(
-        request, parts, desk, proposal.creator_id, "rolled_back", problem=problem, status=status
+        request, parts, desk, proposal.creator_id, done, problem=problem, status=status
     )
 
 

@@ -151,7 +151,9 @@ def read_price(text: str, currency: str) -> int | None:
 def typed_of(draft: TemplateDraft, currency: str) -> Typed:
     """A template as it stands in the form."""
     price = None if draft.price_minor is None else Money(draft.price_minor, currency)
-    return Typed(draft.name, draft.category, draft.language, draft.text, words.price_field(price))
+    return Typed(
+        draft.name, draft.category, draft.language, draft.text, words.forms.price_field(price)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +344,7 @@ def chart_of(stats: TemplateStats, now: datetime) -> Chart | None:
         return None
     heights = [0 if not n else max(2, round(CHART_HEIGHT * n / most)) for n in uses]
     day = utc - timedelta(days=len(uses) - 1 - uses.index(most))
-    says = f"{words.count(sum(uses), 'use')} in {DAYS_OF_USES} days"
+    says = f"{words.phrases.count(sum(uses), 'use')} in {DAYS_OF_USES} days"
     if sum(n > 0 for n in uses) > 1:
         says += f", most on {times.date(day, utc)} ({most:,})"
     return Chart(

@@ -117,7 +117,7 @@ async def _alerts_page(parts: Parts, desk: Desk, cursor: str | None, *, template
     def shown(record: Record) -> ShownAlert:
         return ShownAlert(
             record,
-            title=words.ALERTS.get(record["kind"], record["kind"]),
+            title=words.alerts.ALERTS.get(record["kind"], record["kind"]),
             where=_where(desk, record["subject"]),
             often=often.get((record["kind"], record["subject"]), 0),
             conversation_id=places.get(record["id"]),

@@ -16,8 +16,8 @@ from vaultcrm.controls.limits.windows import windows_at
 from vaultcrm.db.queries import audit, audit_seals, limits, usage
 from vaultcrm.db.queries import flags as flag_queries
 from vaultcrm.db.queries.audit import AuditFilter
-from vaultcrm.domain.audit import AuditAction
-from vaultcrm.domain.errors import FieldProblem, InvalidInput, NotFound
+from vaultcrm.domain.audit import AuditAction, stated_reason
+from vaultcrm.domain.errors import InvalidInput, NotFound
 from vaultcrm.domain.flags import RolloutStage
 from vaultcrm.domain.ids import NIL
 from vaultcrm.domain.people import Role
@@ -37,7 +37,6 @@ from vaultcrm.workflows.switch_ai import switch_ai
 router = APIRouter()
 
 ENTRIES = 50
-LONGEST_REASON = 200
 LONGEST_SUBJECT = 200
 MOST_ACTORS = 500
 MOST_USERS = 10
@@ -171,7 +170,7 @@ async def switch_all_ai(
     """Switch AI off for everybody, or on again."""
     require_role(session.caller, Role.ADMIN)
     try:
-        await switch_ai(parts, session.caller, on=on, reason=_reason(reason))
+        await switch_ai(parts, session.caller, on=on, reason=stated_reason(reason))
     except InvalidInput as refused:
         return await _flags_page(
             parts,
@@ -179,7 +178,7 @@ async def switch_all_ai(
             None,
             status=HTTPStatus.UNPROCESSABLE_ENTITY,
             wrong="switch",
-            problems=words.problems(refused),
+            problems=words.forms.problems(refused),
             typed=("", reason),
         )
     return redirect("/flags", done="ai_on" if on else "ai_off")
@@ -204,7 +203,7 @@ async def change_flag(
             creator_id=creator,
             name=name,
             value=None if take_away else value.strip() or None,
-            reason=_reason(reason),
+            reason=stated_reason(reason),
         )
     except InvalidInput as refused:
         desk = await open_desk(parts, session)
@@ -214,19 +213,10 @@ async def change_flag(
             creator,
             status=HTTPStatus.UNPROCESSABLE_ENTITY,
             wrong=name,
-            problems=words.problems(refused),
+            problems=words.forms.problems(refused),
             typed=(value, reason),
         )
     return redirect("/flags", creator=creator, done="flag", fragment=name)
-
-
-def _reason(text: str) -> str:
-    text = text.strip()
-    if not text:
-        raise InvalidInput(FieldProblem("reason", "say in a few words why; the audit log keeps it"))
-    if len(text) > LONGEST_REASON:
-        raise InvalidInput(FieldProblem("reason", f"at most {LONGEST_REASON} characters"))
-    return text
 
 
 async def _flags_page(
@@ -271,5 +261,5 @@ async def _flags_page(
         switch=switch,
         problems=problems or (),
         typed=typed,
-        done=words.DONE.get(done or ""),
+        done=words.forms.DONE.get(done or ""),
     )

@@ -238,7 +238,9 @@ def problems_of(error: InvalidInput, typed: Mapping[str, str]) -> dict[str, list
 def shown_pieces(one: Difference) -> tuple[Piece, ...]:
     """The pieces of a difference as they are shown: long unchanged text cut, codes in words."""
     if one.field == "emoji_style":
-        return tuple(Piece(words.EMOJI_STYLES[EmojiStyle(p.text)], p.kind) for p in one.pieces)
+        return tuple(
+            Piece(words.voices.EMOJI_STYLES[EmojiStyle(p.text)], p.kind) for p in one.pieces
+        )
     if one.is_list:
         return one.pieces
     return in_context(one.pieces)

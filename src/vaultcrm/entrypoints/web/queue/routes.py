@@ -80,7 +80,7 @@ async def queue(
             return redirect("/queue", tab=tab.value, draft=held, done=done)
         draft = held
     return await _show(
-        request, parts, desk, tab, draft, use=use, done=words.DONE.get(done or ""), skip=skip
+        request, parts, desk, tab, draft, use=use, done=words.forms.DONE.get(done or ""), skip=skip
     )
 
 
@@ -138,12 +138,12 @@ async def decide_many(
                 )
                 await decide_approval(parts, session.caller, wanted)
         except Conflict as conflict:
-            refused.append(words.conflict(conflict, desk.now))
+            refused.append(words.deciding.conflict(conflict, desk.now))
         except InvalidInput as invalid:
-            refused += words.problems(invalid)
+            refused += words.forms.problems(invalid)
         except VaultError as error:
             refused.append(str(error))
-    done = words.decided_many(action, len(chosen) - len(refused), refused)
+    done = words.deciding.decided_many(action, len(chosen) - len(refused), refused)
     return await _go_on(request, parts, await open_desk(parts, session), tab, done=done)
 
 
@@ -170,14 +170,14 @@ async def decide(
         await decide_approval(parts, session.caller, wanted)
     except InvalidInput as refused:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
-        attempt = Attempt(action, message, price, words.problems(refused))
+        attempt = Attempt(action, message, price, words.forms.problems(refused))
     except Conflict:
         status = HTTPStatus.CONFLICT
     else:
         if not asked_by_htmx(request):
             return redirect("/queue", tab=tab.value, done=action.value)
         desk = await open_desk(parts, session)
-        return await _go_on(request, parts, desk, tab, done=words.DONE[action.value])
+        return await _go_on(request, parts, desk, tab, done=words.forms.DONE[action.value])
     desk = await open_desk(parts, session)
     return await _show(request, parts, desk, tab, generation_id, attempt=attempt, status=status)
 
@@ -202,7 +202,7 @@ async def put_off(
     if not asked_by_htmx(request):
         return redirect("/queue", tab=tab.value, done="snoozed")
     desk = await open_desk(parts, session)
-    return await _go_on(request, parts, desk, tab, done=words.DONE["snoozed"])
+    return await _go_on(request, parts, desk, tab, done=words.forms.DONE["snoozed"])
 
 
 @router.post("/queue/{generation_id}/wake")
@@ -218,7 +218,7 @@ async def bring_back(
     if not asked_by_htmx(request):
         return redirect("/queue", draft=generation_id, done="woken")
     desk = await open_desk(parts, session)
-    return await _show(request, parts, desk, Tab.ALL, generation_id, done=words.DONE["woken"])
+    return await _show(request, parts, desk, Tab.ALL, generation_id, done=words.forms.DONE["woken"])
 
 
 @router.post("/queue/{generation_id}/undo")
@@ -238,7 +238,7 @@ async def undo(
     if not asked_by_htmx(request):
         return redirect("/queue", tab=tab.value, draft=generation_id, done="undone")
     desk = await open_desk(parts, session)
-    return await _show(request, parts, desk, tab, generation_id, done=words.DONE["undone"])
+    return await _show(request, parts, desk, tab, generation_id, done=words.forms.DONE["undone"])
 
 
 def _decision(

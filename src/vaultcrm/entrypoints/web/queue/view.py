@@ -239,7 +239,7 @@ async def read_still_here(parts: Parts, desk: Desk) -> tuple[StillHere, ...]:
 def edit_of(opened: Opened, attempt: Attempt | None, use: int | None) -> Edit:
     """The form for editing: what was typed, else the alternative `use`, else the draft."""
     record = opened.record
-    price = "" if opened.selling_is_stopped else words.price_field(record.suggested_price)
+    price = "" if opened.selling_is_stopped else words.forms.price_field(record.suggested_price)
     if attempt is not None and attempt.action is DecisionAction.MODIFY:
         return Edit(attempt.message, attempt.price, is_open=True)
     if use is not None and use < len(record.alternatives) and not opened.is_stopped:

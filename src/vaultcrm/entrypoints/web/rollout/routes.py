@@ -32,7 +32,7 @@ LONGEST_REASON = 200
 async def rollout(parts: PartsDep, desk: DeskDep, done: str | None = None) -> Response:
     """Every creator's stage with its health."""
     require_role(desk.caller, Role.ADMIN, Role.MANAGER)
-    return await _page(parts, desk, done=words.DONE.get(done or "", ""))
+    return await _page(parts, desk, done=words.forms.DONE.get(done or "", ""))
 
 
 @router.post("/all")
@@ -77,7 +77,9 @@ async def _moved(
         )
     except (InvalidInput, Conflict) as refused:
         is_input = isinstance(refused, InvalidInput)
-        told = words.problems(refused) if isinstance(refused, InvalidInput) else [str(refused)]
+        told = (
+            words.forms.problems(refused) if isinstance(refused, InvalidInput) else [str(refused)]
+        )
         return await _page(
             parts,
             await open_desk(parts, session),

@@ -166,7 +166,7 @@ def _why(health: StageHealth) -> str:
         return f"Above the limit: {', '.join(names)}."
     told = []
     if health.days_left:
-        told.append(f"The stage has to hold {words.count(health.days_left, 'day')} more.")
+        told.append(f"The stage has to hold {words.phrases.count(health.days_left, 'day')} more.")
     if names:
         told.append(
             f"Too few, or too close to the limit, to tell: {', '.join(names)}. "

@@ -53,7 +53,7 @@ async def add(
             parts.pool, session.caller, name, asked, parts.now()
         )
     except InvalidInput as refused:
-        problems = {each.field: words.sentence(each.reason) for each in refused.problems}
+        problems = {each.field: words.phrases.sentence(each.reason) for each in refused.problems}
         if "program" in problems:
             problems["name"] = problems.pop("program")
         status = HTTPStatus.UNPROCESSABLE_ENTITY

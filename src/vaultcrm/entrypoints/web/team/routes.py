@@ -1,6 +1,6 @@
 """The people who may sign in: who they are, what they may do, and letting them in. For admins."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from vaultcrm.controls.auth import SESSION_IDLE, require_role
 from vaultcrm.db.queries import identities, people, second_factors
 from vaultcrm.domain.errors import Conflict, InvalidInput, NotFound
-from vaultcrm.domain.people import Person, Role
+from vaultcrm.domain.people import Caller, Person, Role
 from vaultcrm.entrypoints.api.context import PartsDep
 from vaultcrm.entrypoints.api.fields import FreeText
 from vaultcrm.entrypoints.web.frame.desk import Desk, DeskDep, open_desk
@@ -22,7 +22,7 @@ from vaultcrm.entrypoints.web.frame.sessions import FormSessionDep, Session
 from vaultcrm.entrypoints.web.text import words
 from vaultcrm.workflows import manage_team
 from vaultcrm.workflows.manage_people import sign_in_link
-from vaultcrm.workflows.parts import Parts
+from vaultcrm.workflows.parts import Parts, Pool
 
 router = APIRouter()
 
@@ -102,7 +102,7 @@ async def add_person(
             now=parts.now(),
         )
     except InvalidInput as refused:
-        problems = {each.field: words.sentence(each.reason) for each in refused.problems}
+        problems = {each.field: words.phrases.sentence(each.reason) for each in refused.problems}
         desk = await open_desk(parts, session)
         return _new_page(desk, _with(typed, problems), HTTPStatus.UNPROCESSABLE_ENTITY)
     except Conflict as taken:
@@ -162,59 +162,52 @@ async def make_link(parts: PartsDep, session: FormSessionDep, user_id: UUID) -> 
 @router.post("/team/{user_id}/sign-out")
 async def end_access(parts: PartsDep, session: FormSessionDep, user_id: UUID) -> Response:
     """End their sessions and links."""
-    require_role(session.caller, Role.ADMIN)
-    try:
-        await manage_team.end_access(parts.pool, session.caller, user_id, parts.now())
-    except Conflict as refused:
-        return await _refused(parts, session, user_id, Typed(problems={"sign_in": str(refused)}))
-    return redirect(f"/team/{user_id}", done="ended")
+    return await _changed(parts, session, user_id, manage_team.end_access, "ended")
 
 
 @router.post("/team/{user_id}/password")
 async def remove_password(parts: PartsDep, session: FormSessionDep, user_id: UUID) -> Response:
     """Take a forgotten password away."""
-    require_role(session.caller, Role.ADMIN)
-    try:
-        await manage_team.remove_password(parts.pool, session.caller, user_id, parts.now())
-    except Conflict as refused:
-        return await _refused(parts, session, user_id, Typed(problems={"sign_in": str(refused)}))
-    return redirect(f"/team/{user_id}", done="password")
+    return await _changed(parts, session, user_id, manage_team.remove_password, "password")
 
 
 @router.post("/team/{user_id}/second-factor")
 async def remove_second_factor(parts: PartsDep, session: FormSessionDep, user_id: UUID) -> Response:
     """Take a lost second factor away."""
-    require_role(session.caller, Role.ADMIN)
-    try:
-        await manage_team.remove_second_factor(parts.pool, session.caller, user_id, parts.now())
-    except Conflict as refused:
-        return await _refused(parts, session, user_id, Typed(problems={"sign_in": str(refused)}))
-    return redirect(f"/team/{user_id}", done="second_factor")
+    remove = manage_team.remove_second_factor
+    return await _changed(parts, session, user_id, remove, "second_factor")
 
 
 @router.post("/team/{user_id}/identity")
 async def remove_identity(parts: PartsDep, session: FormSessionDep, user_id: UUID) -> Response:
     """Untie somebody from the identity of another service that they came with."""
-    require_role(session.caller, Role.ADMIN)
-    await manage_team.remove_identity(parts.pool, session.caller, user_id, parts.now())
-    return redirect(f"/team/{user_id}", done="identity")
+    return await _changed(parts, session, user_id, manage_team.remove_identity, "identity")
 
 
 @router.post("/team/{user_id}/disable")
 async def disable(parts: PartsDep, session: FormSessionDep, user_id: UUID) -> Response:
-    require_role(session.caller, Role.ADMIN)
-    try:
-        await manage_team.disable(parts.pool, session.caller, user_id, parts.now())
-    except Conflict as refused:
-        return await _refused(parts, session, user_id, Typed(problems={"sign_in": str(refused)}))
-    return redirect(f"/team/{user_id}", done="disabled")
+    return await _changed(parts, session, user_id, manage_team.disable, "disabled")
 
 
 @router.post("/team/{user_id}/enable")
 async def enable(parts: PartsDep, session: FormSessionDep, user_id: UUID) -> Response:
+    return await _changed(parts, session, user_id, manage_team.enable, "enabled")
+
+
+async def _changed(
+    parts: Parts,
+    session: Session,
+    user_id: UUID,
+    change: Callable[[Pool, Caller, UUID, datetime], Awaitable[object]],
+    done: str,
+) -> Response:
+    """Change how a person may come in; `done` is what their page says then (`DONE`)."""
     require_role(session.caller, Role.ADMIN)
-    await manage_team.enable(parts.pool, session.caller, user_id, parts.now())
-    return redirect(f"/team/{user_id}", done="enabled")
+    try:
+        await change(parts.pool, session.caller, user_id, parts.now())
+    except Conflict as refused:
+        return await _refused(parts, session, user_id, Typed(problems={"sign_in": str(refused)}))
+    return redirect(f"/team/{user_id}", done=done)
 
 
 async def _with_link(

@@ -9,7 +9,8 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-from vaultcrm.pipeline.safety.normalise import View, fold
+from vaultcrm.pipeline.safety.normalise.folding import fold
+from vaultcrm.pipeline.safety.normalise.view import View
 from vaultcrm.pipeline.safety.patterns import Pattern
 from vaultcrm.pipeline.safety.personal_data.checksums import (
     IBAN_LENGTHS,

@@ -9,7 +9,7 @@ town.
 import re
 from collections.abc import Iterator
 
-from vaultcrm.pipeline.safety.normalise import View
+from vaultcrm.pipeline.safety.normalise.view import View
 from vaultcrm.pipeline.safety.patterns import Pattern
 from vaultcrm.pipeline.safety.personal_data.kinds import ADDRESS, Sighting, words
 

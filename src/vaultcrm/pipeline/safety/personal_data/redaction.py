@@ -3,7 +3,7 @@
 import re
 import sys
 
-from vaultcrm.pipeline.safety.normalise import plain_view
+from vaultcrm.pipeline.safety.normalise.views import plain_view
 from vaultcrm.pipeline.safety.personal_data.kinds import KINDS
 from vaultcrm.pipeline.safety.personal_data.scan import sightings, united
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import re2
 
-from vaultcrm.pipeline.safety.normalise import View
+from vaultcrm.pipeline.safety.normalise.view import View
 from vaultcrm.pipeline.safety.patterns import Pattern, quiet_options
 from vaultcrm.pipeline.safety.personal_data.accounts import (
     cards,

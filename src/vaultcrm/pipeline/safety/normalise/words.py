@@ -23,8 +23,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from vaultcrm.pipeline.safety.normalise import Disguise, View, ViewName, strokes
-from vaultcrm.pipeline.safety.normalise_signs import LETTERS
+from vaultcrm.pipeline.safety.normalise.leet import strokes
+from vaultcrm.pipeline.safety.normalise.signs import LETTERS
+from vaultcrm.pipeline.safety.normalise.view import Disguise, View, ViewName
 
 WAYS = 6
 """In so many ways a text is reread, where a disguised word may be either of several."""
@@ -67,7 +68,7 @@ class Reading:
 @cache
 def innocent_words() -> frozenset[str]:
     """Words of daily use that differ from a word of a rule as a disguise of it would."""
-    file = resources.files("vaultcrm.pipeline.safety") / "innocent_words.txt"
+    file = resources.files("vaultcrm.pipeline.safety.normalise") / "innocent_words.txt"
     lines = file.read_text("utf-8").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 

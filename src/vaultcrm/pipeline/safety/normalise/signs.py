@@ -5,7 +5,10 @@ text" borrows from syllabaries, currencies, mathematics and emoji, where one sig
 this letter or as that. `LETTERS` gives every choice, `SIGNS` the first.
 """
 
+import re
 import unicodedata
+
+from vaultcrm.pipeline.safety.normalise.view import View, ViewName
 
 _DRAWN_LIKE = {
     "a": "卂ᗩᏗค₳∆∀⟑ΛᎪꓥДдÅ∧ªλ𐌀Ꭿ",
@@ -64,3 +67,16 @@ LETTERS = _letters()
 
 SIGNS = {ord(sign): letters[0] for sign, letters in LETTERS.items() if not _is_pictured(sign)}
 """A table for `str.translate`: each sign but pictures as its likeliest letter."""
+
+_SIGN_CHARACTERS = frozenset(map(chr, SIGNS))
+_SIGN = "[" + re.escape("".join(map(chr, SIGNS))) + "]"
+_NEEDS_SIGNS = re.compile(rf"[a-z]{_SIGN}|{_SIGN}[a-z]|(?:{_SIGN}\W?){{3}}")
+
+
+def signs_view(plain: View) -> View | None:
+    """With signs read as letters; None where none stands beside letters or others of its kind."""
+    if plain.original.isascii() or _SIGN_CHARACTERS.isdisjoint(plain.text):
+        return None
+    if not _NEEDS_SIGNS.search(plain.text):
+        return None
+    return View(ViewName.SIGNS, plain.text.translate(SIGNS), plain.original, plain)

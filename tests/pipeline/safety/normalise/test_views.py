@@ -4,14 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaultcrm.pipeline.safety.normalise import (
-    Disguise,
-    View,
-    ViewName,
-    Vocabulary,
-    fold,
-    views_of,
-)
+from vaultcrm.pipeline.safety.normalise.folding import fold
+from vaultcrm.pipeline.safety.normalise.view import Disguise, View, ViewName
+from vaultcrm.pipeline.safety.normalise.views import views_of
+from vaultcrm.pipeline.safety.normalise.vocabulary import Vocabulary
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 DISGUISED = st.lists(

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaultcrm.pipeline.safety.normalise import Disguise, View, views_of
-from vaultcrm.pipeline.safety.normalise_words import WAYS, WordReader, innocent_words
+from vaultcrm.pipeline.safety.normalise.view import Disguise, View
+from vaultcrm.pipeline.safety.normalise.views import views_of
+from vaultcrm.pipeline.safety.normalise.words import WAYS, WordReader, innocent_words
 
 WORDS = ["telegram", "cash", "meet", "person", "come", "place", "venmo", "whore", "number", "can"]
 PHRASES = ["telegram", "venmo", "whore", "kik", "cash app", "meet in person"]

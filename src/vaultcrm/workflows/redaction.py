@@ -8,6 +8,7 @@ was really written.
 from dataclasses import replace
 from functools import lru_cache
 
+from vaultcrm.domain.conversation import Message
 from vaultcrm.domain.situation import Situation
 from vaultcrm.pipeline.safety.personal_data import redact
 
@@ -27,11 +28,13 @@ def for_model(situation: Situation) -> Situation:
     return replace(
         situation,
         fan=replace(situation.fan, notes=_without_personal_data(situation.fan.notes, region)),
-        messages=tuple(
-            replace(message, text=_without_personal_data(message.text, region))
-            for message in situation.messages
-        ),
+        messages=tuple([_redacted_message(message, region) for message in situation.messages]),
     )
+
+
+def _redacted_message(message: Message, region: str) -> Message:
+    text = _without_personal_data(message.text, region)
+    return message if text == message.text else replace(message, text=text)
 
 
 def _without_personal_data(text: str, region: str) -> str:

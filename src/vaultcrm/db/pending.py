@@ -22,6 +22,12 @@ Rows = Sequence[tuple[Any, ...]]
 Record = dict[str, Any]
 """A row by the names of its columns."""
 
+REMEMBERED_BYTES = 4096
+REMEMBERED_PARAMETERS = 50
+"""The largest statement, and the most parameters with it, for which psycopg remembers where they
+go. What is beyond is parsed anew each time, which costs more than all the rest of sending it.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Pending(Generic[T]):
@@ -47,6 +53,13 @@ async def send(
 async def run(connection: Connection, statement: str, params: Params) -> None:
     """Send one statement whose rows nobody needs."""
     await connection.cursor().execute(statement, params)
+
+
+def compact(statement: str) -> str:
+    """A statement without its indentation, for one that is sent often and would be longer than
+    `REMEMBERED_BYTES` with it.
+    """
+    return "\n".join([line.strip() for line in statement.splitlines()])
 
 
 def records(*names: str) -> Callable[[Rows], list[Record]]:

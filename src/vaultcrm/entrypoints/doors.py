@@ -418,7 +418,7 @@ _ALL: Mapping[str, Door] = {**API, **CONSOLE}
 def name_of(request: Request) -> str:
     """The route of a request, as the tables name it."""
     route = request.scope.get("route")
-    return f"{request.method} {getattr(route, 'path', request.url.path)}"
+    return f"{request.method} {getattr(route, 'path', request.scope['path'])}"
 
 
 def scope_of(request: Request) -> TokenScope | None:

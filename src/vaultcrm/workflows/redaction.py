@@ -34,9 +34,12 @@ def for_model(situation: Situation) -> Situation:
 
 
 def _all_without(messages: tuple[Message, ...], region: str) -> tuple[Message, ...]:
-    return tuple(
-        replace(message, text=_without_personal_data(message.text, region)) for message in messages
-    )
+    return tuple([_redacted_message(message, region) for message in messages])
+
+
+def _redacted_message(message: Message, region: str) -> Message:
+    text = _without_personal_data(message.text, region)
+    return message if text == message.text else replace(message, text=text)
 
 
 def _without_personal_data(text: str, region: str) -> str:

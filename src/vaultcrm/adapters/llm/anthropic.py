@@ -115,6 +115,8 @@ class AnthropicDrafter(ModelDrafter):
                 limits=_LIMITS, event_hooks={"response": [self._forbid_long_waits]}
             ),
         )
+        # The whole address, as the SDK parses what it joins anew for each call.
+        self._messages_url = str(self._client.base_url.join("v1/messages"))
 
     async def aclose(self) -> None:
         await self._client.close()
@@ -123,7 +125,7 @@ class AnthropicDrafter(ModelDrafter):
         try:
             async with asyncio.timeout(self._longest_seconds):
                 response = await self._client.post(
-                    "/v1/messages", cast_to=httpx2.Response, content=to_json(_body(call))
+                    self._messages_url, cast_to=httpx2.Response, content=to_json(_body(call))
                 )
         except (AnthropicError, TimeoutError) as error:
             raise self._drafter_error(error, call.model) from error
@@ -144,7 +146,7 @@ class AnthropicDrafter(ModelDrafter):
         try:
             async with asyncio.timeout_at(deadline):
                 stream = await self._client.post(
-                    "/v1/messages",
+                    self._messages_url,
                     cast_to=Message,
                     content=to_json({**_body(call), "stream": True}),
                     stream=True,

@@ -1,6 +1,7 @@
 """Generations: saved once, decided once. What waits for a person is in `queue`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -246,6 +247,11 @@ def _options(stored: dict[str, str] | None) -> DraftOptions:
     )
 
 
+def _array(numbers: Sequence[float]) -> str:
+    """An array as PostgreSQL reads it. psycopg asks of each item whether it needs quotes."""
+    return f"{{{','.join(map(str, numbers))}}}"
+
+
 async def insert(
     connection: Connection, record: GenerationRecord, revision: int
 ) -> Pending[datetime | None]:
@@ -283,7 +289,7 @@ async def insert(
         _options_as_json(record.options),
         record.template_id,
         _attempts_as_json(record.attempts),
-        None if scored is None else list(scored.inputs),
+        None if scored is None else _array(scored.inputs),
         None if scored is None else scored.model_id,
         None if scored is None else in_ten_thousandths(scored.propensity),
         _variants_as_json(record.assignments),

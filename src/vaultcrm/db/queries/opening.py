@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from vaultcrm.db.pending import Connection, Pending, Rows, send
+from vaultcrm.db.pending import Connection, Pending, Rows, compact, send
 from vaultcrm.db.queries.access import (
     BY_TOKEN,
     BY_USER,
@@ -103,10 +103,10 @@ _RESERVING = {
     "setting": SETTING,
     "everything": EVERYTHING,
 }
-OPEN_BY_TOKEN = _OPEN.format(
-    caller_columns=CALLER_COLUMNS_BY_TOKEN, found_by=BY_TOKEN, **_RESERVING
+OPEN_BY_TOKEN = compact(
+    _OPEN.format(caller_columns=CALLER_COLUMNS_BY_TOKEN, found_by=BY_TOKEN, **_RESERVING)
 )
-OPEN_BY_USER = _OPEN.format(caller_columns=CALLER_COLUMNS, found_by=BY_USER, **_RESERVING)
+OPEN_BY_USER = compact(_OPEN.format(caller_columns=CALLER_COLUMNS, found_by=BY_USER, **_RESERVING))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ from evals.personal_data.measure import measure as measure_personal_data
 from evals.personal_data.measure import read_messages
 from evals.personal_data.report import table
 from evals.personal_data.targets import SETS, failures
+from evals.safety import third_set
 from evals.safety.report import measure, rendered, shortfalls
+from vaultcrm.pipeline.safety.filter import ContentFilter
 
 
 def main(arguments: list[str]) -> int:
@@ -22,6 +24,7 @@ def main(arguments: list[str]) -> int:
     report = measure(small=options.small)
     print(rendered(report, details=options.details))
     failed = [*shortfalls(report, small=options.small), *_personal_data(details=options.details)]
+    failed += _third_set()
     failed += _learning(small=options.small)
     failed += _experiments(small=options.small)
     for sentence in failed:
@@ -29,6 +32,13 @@ def main(arguments: list[str]) -> int:
     if not failed:
         print("every figure reaches its target (evals/safety/thresholds.toml)")
     return 1 if failed else 0
+
+
+def _third_set() -> list[str]:
+    """Print the table of `evals.safety.third_set`; what is below its target, a sentence each."""
+    halves = third_set.measure(ContentFilter.load())
+    print(third_set.rendered(halves))
+    return third_set.failures(halves)
 
 
 def _personal_data(*, details: bool) -> list[str]:

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from evals.__main__ import main
-from evals.safety import second_set
+from evals.safety import second_set, third_set
 from evals.safety.benign import lines
 from evals.safety.families import FAMILIES, Family
 from evals.safety.recall import held_out
@@ -51,6 +51,16 @@ def test_a_filter_without_one_of_its_packs_fails_the_evaluation(tmp_path: Path) 
             (tmp_path / file.name).write_text(file.read_text("utf-8"), "utf-8")
     worse = measure(ContentFilter.of_folder(tmp_path), small=True)
     assert any("meeting, as_typed" in sentence for sentence in shortfalls(worse, small=True))
+
+
+def test_what_was_won_in_words_that_no_rule_was_made_for_cannot_be_lost_unnoticed() -> None:
+    halves = third_set.measure(ContentFilter.load())
+    texts, found, strict = halves["unseen"].found["all"]
+    lost = {**halves["unseen"].found, "all": (texts, found - texts // 20, strict)}
+    worse = halves | {"unseen": replace(halves["unseen"], found=lost, blocked=9)}
+    recall, blocked = third_set.failures(worse)
+    assert recall.startswith("third set, unseen: recall 0.5")
+    assert blocked.startswith("third set, unseen: block for 9 of 557 innocent lines")
 
 
 def test_a_figure_below_its_target_is_named(report: Report) -> None:

@@ -25,8 +25,10 @@ def generate_rows() -> Iterator[Row]:
     low, _, high = quantiles(cpu.ratios)
     yield (
         "CPU of the web process per generate, model at 0 ms",
-        (f"{cpu.ours_ms:.2f} ms = {cpu.ratio:.2f} x the bare SDK call of {cpu.bare_ms:.2f} ms "
-        f"(half of {len(cpu.ratios)} pairs within {low:.2f}-{high:.2f})"),
+        (
+            f"{cpu.ours_ms:.2f} ms = {cpu.ratio:.2f} x the bare SDK call of {cpu.bare_ms:.2f} ms "
+            f"(half of {len(cpu.ratios)} pairs within {low:.2f}-{high:.2f})"
+        ),
         "<= 2 x",
     )
     latency = generate.measure_latency()
@@ -43,16 +45,22 @@ def generate_rows() -> Iterator[Row]:
     )
     yield (
         "bytes stored per generation, indexes included",
-        (f"{stored.waiting_bytes:,.0f} waiting, {stored.approved_bytes:,.0f} approved, with audit, "
-        "usage, feedback and outbox"),
+        (
+            f"{stored.waiting_bytes:,.0f} waiting, {stored.approved_bytes:,.0f} approved, "
+            "with audit, usage, feedback and outbox"
+        ),
         "<= 4,000",
     )
     cached = generate.measure_cached()
     yield (
-        ("cached share of the prompt in a conversation's second draft, one message of ours and one "
-        "of the fan's later"),
-        (f"{cached.shares[0]:.2f} where the first came with the first message of a sitting, "
-        f"{cached.mean:.2f} on average ({', '.join(f'{share:.2f}' for share in cached.shares)})"),
+        (
+            "cached share of the prompt in a conversation's second draft, one message of ours and "
+            "one of the fan's later"
+        ),
+        (
+            f"{cached.shares[0]:.2f} where the first came with the first message of a sitting, "
+            f"{cached.mean:.2f} on average ({', '.join(f'{share:.2f}' for share in cached.shares)})"
+        ),
         ">= 0.8",
     )
 
@@ -81,8 +89,10 @@ def audit_rows() -> Iterator[Row]:
     proven = audit.measure()
     yield (
         f"audit log, {proven.rows:,} rows, one process: sealed, verified, exported a second",
-        (f"{proven.sealed_a_second:,.0f}, {proven.verified_a_second:,.0f}, "
-        f"{proven.exported_a_second:,.0f}; {proven.seal_bytes:.0f} bytes a row in seals"),
+        (
+            f"{proven.sealed_a_second:,.0f}, {proven.verified_a_second:,.0f}, "
+            f"{proven.exported_a_second:,.0f}; {proven.seal_bytes:.0f} bytes a row in seals"
+        ),
         "",
     )
 
@@ -90,10 +100,14 @@ def audit_rows() -> Iterator[Row]:
 def reservation_rows() -> Iterator[Row]:
     reserved = reservations.measure()
     yield (
-        (f"{reserved.calls:,} reservations of {reservations.PROCESSES} processes, "
-        f"{reservations.PROCESSES * reservations.AT_ONCE} at once"),
-        (f"{reserved.let_in:,} let in, {reserved.spent:,} of {reserved.limit:,} tokens spent, "
-        f"{reserved.held} held at the end; {reserved.a_second:,.0f} a second"),
+        (
+            f"{reserved.calls:,} reservations of {reservations.PROCESSES} processes, "
+            f"{reservations.PROCESSES * reservations.AT_ONCE} at once"
+        ),
+        (
+            f"{reserved.let_in:,} let in, {reserved.spent:,} of {reserved.limit:,} tokens spent, "
+            f"{reserved.held} held at the end; {reserved.a_second:,.0f} a second"
+        ),
         "exactly the limit",
     )
 

@@ -23,6 +23,7 @@ AS_THE_FORMULA = ConfidenceModel(
     bias=0.0,
     shift=0.0,
     curve=tuple((knot, sigmoid(knot)) for knot in _KNOTS),
+    drafters=("claude-haiku-5-5", "claude-opus-5-5", "claude-sonnet-5-5", "retrieval"),
 )
 """Its first input is the formula's score in log-odds."""
 FROM_ZERO = Guarantee(

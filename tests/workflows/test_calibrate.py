@@ -165,6 +165,23 @@ async def test_decisions_make_a_guarantee_under_which_sure_drafts_leave_and_othe
     assert "no_guarantee" in (await drafted(admin, llm, talk))["approvalReasons"]
 
 
+async def test_drafts_of_a_model_that_nobody_has_decided_on_are_not_scored_and_wait(
+    claude: RunningApp, llm: LlmStub
+) -> None:
+    admin, talk = await begin(claude, llm)
+    await drafted(admin, llm, talk)
+    await past(claude, talk, 4_000)
+    await rows(claude, "UPDATE ai_message_generations SET model = 'another-model'")
+    _, own = await calibrate_all(claude.parts)
+    assert isinstance(own.by_stage[STAGE_3], Guarantee)
+
+    answer = await drafted(admin, llm, talk)
+
+    assert (answer["status"], answer["approvalReasons"]) == ("queued", ["no_guarantee"])
+    newest = "SELECT confidence_model FROM ai_message_generations ORDER BY id DESC LIMIT 1"
+    assert await rows(claude, newest) == [{"confidence_model": None}]
+
+
 async def test_each_creator_is_a_job_that_may_run_twice(claude: RunningApp, llm: LlmStub) -> None:
     admin, talk = await begin(claude, llm)
     await drafted(admin, llm, talk)

@@ -70,7 +70,8 @@ class ConfidenceModel:
     `weights`, `means` and `scales` are as long as the list of inputs of `pipeline.confidence`,
     whose version is `inputs_version`. `shift` is what this creator's drafts differ from
     everybody's, in log-odds. `curve` is a rising polyline from log-odds to probabilities, constant
-    outside.
+    outside. `drafters` are the models whose drafts were decided on: of another one's nothing is
+    known, so theirs are not scored.
     """
 
     inputs_version: int
@@ -80,6 +81,7 @@ class ConfidenceModel:
     bias: float
     shift: float
     curve: tuple[tuple[float, float], ...]
+    drafters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,9 @@ async def assess_draft(parts: Parts, call: OpenCall, matter: Matter, draft: Draf
         checked,
         stopped_by=stopped_by(matter.care, call.offer_hold),
     )
-    chosen = scored(parts, call, matter.generation_type, chosen, checked, matter.options)
+    chosen = scored(
+        parts, call, matter.generation_type, draft.model, chosen, checked, matter.options
+    )
     decision = _decide(parts, call, matter, chosen, draft)
     if chosen.message is None:
         return Drafted(draft, chosen, decision)
@@ -81,7 +83,9 @@ async def assess_draft(parts: Parts, call: OpenCall, matter: Matter, draft: Draf
     if judged.answered and judged.safety is chosen.safety:
         return Drafted(draft, chosen, decision)
     chosen = _judged_as(chosen, judged.safety, checked, len(situation.messages))
-    chosen = scored(parts, call, matter.generation_type, chosen, checked, matter.options)
+    chosen = scored(
+        parts, call, matter.generation_type, draft.model, chosen, checked, matter.options
+    )
     decision = _decide(parts, call, matter, chosen, draft, judge_answered=judged.answered)
     return Drafted(draft, chosen, decision)
 

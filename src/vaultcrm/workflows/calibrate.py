@@ -6,6 +6,7 @@ for a newer model that has none because of too few decisions.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -53,6 +54,8 @@ MOST_TOGETHER = 200_000
 LEAST_NEW = 100
 NEW_SHARE = 0.2
 """A new model is fitted when there are so many new decisions, and such a share of those before."""
+LEAST_OF_DRAFTER = 50
+"""A model whose drafts were decided on less often is not known well enough to score its drafts."""
 _MEDIUM = INPUTS.index("medium_tier")
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -115,12 +118,15 @@ async def calibrate_together(
     )
     if not force and not _is_due(known, rows):
         return None
+    drafters = _known_drafters(rows)
+    rows = [row for row in rows if row[0].drafter in drafters]
     decisions = _arrays(tuple(found), rows)
     seen, unseen = split(decisions)
     # Other jobs of this worker go on meanwhile.
     fitted = await asyncio.to_thread(fit, seen)
     if fitted is None:
         return None
+    fitted = replace(fitted, shared=replace(fitted.shared, drafters=drafters))
     seen_until = rows[len(seen) - 1][0].at
     fair = _fair(unseen, [row for row, _ in rows[len(seen) :]])
     together = guarantee_together(fitted, seen, unseen, fair, _MEDIUM, flags)
@@ -171,6 +177,7 @@ async def calibrate_creator(parts: Parts, creator_id: UUID) -> Told | None:
         read_model(together["model"]),
         shift=together["report"]["shifts"].get(str(creator_id), 0.0),
     )
+    rows = [row for row in rows if row.drafter in model.drafters]
     unseen = _arrays((creator_id,), [(row, creator_id) for row in rows])
     fitted = Fitted(model, {creator_id: model.shift}, 0.0)
     by_stage = guarantee_alone(
@@ -249,6 +256,11 @@ def _read_by_stage(kept: Record) -> ByStage:
 def _fair(decisions: Decisions, rows: Sequence[Decided]) -> Bools:
     """Decisions on drafts that all had the same chance to be seen; the lot is the draft's id."""
     return drawn_alike(decisions, np.array([lot(row.id, "calibrate") for row in rows]))
+
+
+def _known_drafters(rows: Sequence[tuple[Decided, UUID]]) -> tuple[str, ...]:
+    counted = Counter(row.drafter for row, _ in rows)
+    return tuple(sorted(one for one, count in counted.items() if count >= LEAST_OF_DRAFTER))
 
 
 def _is_worse(by_stage: ByStage, before: Record) -> bool:

@@ -39,17 +39,22 @@ def scored(
     parts: Parts,
     call: OpenCall,
     generation_type: GenerationType,
+    drafter: str,
     chosen: Chosen,
     checked: Sequence[CheckedCandidate],
     options: DraftOptions = NO_OPTIONS,
 ) -> Chosen:
-    """What was chosen with its score by the model in force; by the formula where there is none."""
+    """What was chosen with its score by the model in force; by the formula where there is none, or
+    none that knows this drafter's drafts.
+    """
     best = next((one for one in checked if one.candidate.message == chosen.message), None)
     if best is None:
         return chosen
     inputs = _inputs(parts, call.situation, generation_type, chosen, best, checked, options)
     calibration = call.calibration
     if calibration is None or calibration.model is None:
+        return replace(chosen, inputs=inputs)
+    if drafter not in calibration.model.drafters:
         return replace(chosen, inputs=inputs)
     try:
         score = score_of(calibration.model, inputs)

@@ -69,6 +69,7 @@ def read_model(stored: dict[str, Any]) -> ConfidenceModel:
         bias=stored["bias"],
         shift=stored["shift"],
         curve=tuple((score, probability) for score, probability in stored["curve"]),
+        drafters=tuple(stored.get("drafters", ())),
     )
 
 
@@ -101,7 +102,8 @@ DECISIONS = """
     )
     SELECT g.id, f.created_at, g.confidence_inputs, f.feedback_type = 'approved',
            CASE WHEN g.created_at BETWEEN unseen.first AND unseen.last THEN NULL
-                ELSE g.audit_propensity / 10000.0::float8 END
+                ELSE g.audit_propensity / 10000.0::float8 END,
+           g.model
     FROM ai_message_feedback f
     CROSS JOIN unseen
     JOIN ai_message_generations g
@@ -124,6 +126,7 @@ class Decided:
     inputs: tuple[float, ...]
     unchanged: bool
     propensity: float | None
+    drafter: str
 
 
 async def decisions(
@@ -137,7 +140,7 @@ async def decisions(
         connection,
         DECISIONS,
         params,
-        lambda rows: [Decided(row[0], row[1], tuple(row[2]), *row[3:5]) for row in reversed(rows)],
+        lambda rows: [Decided(row[0], row[1], tuple(row[2]), *row[3:6]) for row in reversed(rows)],
     )
     return await sent.answer()
 

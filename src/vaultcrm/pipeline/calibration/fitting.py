@@ -6,7 +6,7 @@ reported.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
@@ -71,16 +71,7 @@ class Fitted:
 
     def of(self, creator_id: UUID) -> ConfidenceModel:
         """The model with one creator's shift; a creator whom nothing is known of has none."""
-        shared = self.shared
-        return ConfidenceModel(
-            shared.inputs_version,
-            shared.weights,
-            shared.means,
-            shared.scales,
-            shared.bias,
-            self.shifts.get(creator_id, 0.0),
-            shared.curve,
-        )
+        return replace(self.shared, shift=self.shifts.get(creator_id, 0.0))
 
     def probabilities(self, decisions: Decisions) -> Floats:
         """P(sent unchanged) of each decision, as `pipeline.confidence` computes it of one."""
@@ -157,25 +148,13 @@ def fit(seen: Decisions, *, curve: str = "logistic") -> Fitted | None:
     by_creator = dict(zip(seen.creators, (float(shift) for shift in shifts), strict=True))
     score = _linear(shared, new.inputs) + shifts[new.creator]
     knots = _isotonic(score, new) if curve == "isotonic" else _logistic(score, new)
-    return Fitted(_with_curve(shared, knots), by_creator, between)
+    return Fitted(replace(shared, curve=knots), by_creator, between)
 
 
 def _linear(model: ConfidenceModel, inputs: Floats) -> Floats:
     standard = (inputs - np.array(model.means)) / np.array(model.scales)
     linear: Floats = standard @ np.array(model.weights) + model.bias
     return linear
-
-
-def _with_curve(model: ConfidenceModel, knots: tuple[tuple[float, float], ...]) -> ConfidenceModel:
-    return ConfidenceModel(
-        model.inputs_version,
-        model.weights,
-        model.means,
-        model.scales,
-        model.bias,
-        model.shift,
-        knots,
-    )
 
 
 def _shifts(decisions: Decisions, score: Floats) -> tuple[Floats, float]:

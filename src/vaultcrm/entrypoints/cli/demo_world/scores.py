@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+from vaultcrm.adapters.llm.retrieval import MODEL as RETRIEVAL
 from vaultcrm.db.pending import Connection, run, send
 from vaultcrm.db.queries.confidence import in_ten_thousandths
 from vaultcrm.domain.approval import ApprovalReason
@@ -22,7 +23,8 @@ _PAST = """
     SELECT g.creator_id, g.id, g.generated_message, g.confidence_score, g.suggested_price_minor,
            g.generation_type, f.tier, c.language, g.created_at, g.approval_reasons, g.status,
            COALESCE((SELECT m.text FROM messages m
-                      WHERE m.creator_id = g.creator_id AND m.id = g.last_message_id), '')
+                      WHERE m.creator_id = g.creator_id AND m.id = g.last_message_id), ''),
+           g.model
     FROM ai_message_generations g
     JOIN fans f ON f.creator_id = g.creator_id AND f.id = g.fan_id
     JOIN creators c ON c.id = g.creator_id
@@ -58,7 +60,10 @@ def _inputs(row: tuple[Any, ...]) -> tuple[float, ...]:
     generation_id: UUID = row[1]
     at: datetime = row[8]
     random = Random(generation_id.int)  # noqa: S311 - no secret
-    agreement = min(1.0, max(0.0, random.gauss(0.55 + row[3] / 400, 0.15)))
+    # Suggestions are other replies of the creator's, and agree less than what one model writes.
+    suggested = row[12] == RETRIEVAL
+    likely = 0.2 if suggested else 0.55 + row[3] / 400
+    agreement = min(1.0, max(0.0, random.gauss(likely, 0.15)))
     rating = (row[3] - 15 * agreement - 15) / 0.7
     return inputs_of(
         Known(
@@ -74,7 +79,7 @@ def _inputs(row: tuple[Any, ...]) -> tuple[float, ...]:
             foreign_language=not row[7].startswith("en"),
             at=at,
             asked_with_wishes=False,
-            from_template=False,
+            from_template=suggested and random.random() < 0.5,
             fan_text=row[11],
         )
     )

@@ -59,7 +59,7 @@ def draft_of(
         reasons = (ApprovalReason.LOW_CONFIDENCE,)
     waiting_since = None if turn.answers is None else turn.answers.at
     model, usage = MODELS[turn.progress >= _MODEL_CHANGED], _tokens(text, random)
-    if _is_suggested(generation_type, text):
+    if _is_suggested(text):
         model, usage = RETRIEVAL, TokenUsage()
     return PastDraft(
         creator_handle=talk.handle,
@@ -87,11 +87,11 @@ def draft_of(
     )
 
 
-def _is_suggested(generation_type: GenerationType, text: str) -> bool:
-    """Two replies of five came from approved ones, so that confidence knows such drafts too: a demo
-    without a key has no others.
+def _is_suggested(text: str) -> bool:
+    """Two drafts of five came from approved replies and templates, so that confidence knows such
+    drafts too: a demo without a key has no others.
     """
-    return generation_type is GenerationType.REPLY and crc32(text.encode()) % 5 < 2
+    return crc32(text.encode()) % 5 < 2
 
 
 def _confidence(fate: FeedbackType, progress: float, random: Random) -> int:

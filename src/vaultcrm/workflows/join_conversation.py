@@ -14,7 +14,16 @@ async def join_conversation(
 ) -> None:
     """Keep what was sent as a message of the creator's, under the platform's id of it. A disclosure
     is noted as told; anything else is an answer to the fan.
+
+    Fan and conversation are locked before the message is there, as they are where a platform tells
+    of it: both may happen at once.
     """
+    if item.author is Author.DISCLOSURE:
+        await note_told(connection, item, sent_at, now)
+    else:
+        await threads.note_creator_message(
+            connection, item.creator_id, item.conversation_id, sent_at
+        )
     await threads.add_message(
         connection,
         creator_id=item.creator_id,
@@ -30,9 +39,3 @@ async def join_conversation(
         sent_at=sent_at,
         ours=True,
     )
-    if item.author is Author.DISCLOSURE:
-        await note_told(connection, item, sent_at, now)
-    else:
-        await threads.note_creator_message(
-            connection, item.creator_id, item.conversation_id, sent_at
-        )

@@ -1,8 +1,10 @@
 """What happens on a platform beside a fan's messages: answers past us, echoes, follows, money."""
 
+import asyncio
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from stubs import fanvue as fanvue_stub
@@ -13,6 +15,8 @@ from tests.support.app import RunningApp
 from tests.support.webhooks import purchase_event
 from tests.support.world import rows
 from vaultcrm.workflows.attribute_outcomes import attribute_outcomes
+from vaultcrm.workflows.deliver_message import deliver_message
+from vaultcrm.workflows.receive_message import process_webhook
 
 pytestmark = pytest.mark.anyio
 
@@ -73,6 +77,36 @@ async def test_our_own_message_told_before_its_receipt_is_ours_all_the_same(
     assert stored["author_user_id"] == desk.manager.user_id
 
 
+@pytest.mark.parametrize("author", ["ai_approved", "disclosure"])
+async def test_our_own_message_told_while_its_receipt_is_kept_makes_neither_fail(
+    app: RunningApp, fanvue: Fanvue, author: str
+) -> None:
+    desk = await open_desk(app, fanvue)
+    draft = await desk.drafted()
+    if author != "disclosure":
+        await desk.is_told()
+    approval = {"generationId": draft["generationId"], "action": "approve"}
+    await desk.manager.made("/api/ai/approve", approval)
+    [item] = await rows(app, "SELECT * FROM outbox WHERE author = %(who)s", who=author)
+    reference = str(uuid4())
+    fanvue.stub.behave(fanvue_stub.TakeAndAnswer(201, {"messageUuid": reference}))
+    await desk.hears(fanvue.answers(item["text"], reference))
+    [event] = await rows(app, "SELECT id FROM inbound_events WHERE processed_at IS NULL")
+    holding = await psycopg.AsyncConnection.connect(app.parts.database_url)
+    async with holding, asyncio.TaskGroup() as both:
+        await holding.execute("SELECT FROM conversations FOR UPDATE")
+        both.create_task(process_webhook(app.parts, item["creator_id"], event["id"]))
+        await until_waiting(app, 1)
+        both.create_task(deliver_message(app.parts, item["creator_id"], item["id"]))
+        await until_waiting(app, 2)
+        await holding.commit()
+    assert (await desk.thread())[1:] == [(author, item["text"])]
+    [left] = await rows(
+        app, "SELECT delivery_status FROM outbox WHERE author = %(who)s", who=author
+    )
+    assert left["delivery_status"] == "sent"
+
+
 async def test_our_own_message_told_while_it_leaves_ends_no_draft_that_waits(
     app: RunningApp, fanvue: Fanvue
 ) -> None:
@@ -125,6 +159,13 @@ async def test_chatwoots_echo_of_our_message_is_left_out_before_and_after_its_re
         await desk.works_through(echo)
         assert (await desk.thread())[1:] == [("ai_approved", draft["message"])]
         assert await desk.kept() == 1
+
+
+async def until_waiting(app: RunningApp, many: int) -> None:
+    """Until so many statements wait for another transaction's lock."""
+    async with asyncio.timeout(60):
+        while len(await rows(app, "SELECT FROM pg_locks WHERE NOT granted")) < many:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
 
 
 # --- follows and money ----------------------------------------------------------------------------

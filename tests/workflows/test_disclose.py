@@ -15,6 +15,7 @@ from stubs.llm import LlmStub, Reply
 from tests.adapters.channels.platform import Answer, Platform, serve_platform
 from tests.support.app import RunningApp, running_app
 from tests.support.fixtures import settings
+from tests.support.locks import until_waiting
 from tests.support.webhooks import SECRET
 from tests.support.worker import run_jobs, time_has_come
 from tests.support.world import (
@@ -146,20 +147,13 @@ async def test_a_disclosure_that_arrives_while_the_next_message_is_decided_is_no
     async with holding:
         await holding.execute("SELECT FROM conversations FOR UPDATE")
         second = asyncio.create_task(manager.made("/api/ai/approve", approvals[1]))
-        await until_somebody_waits(sending)
+        await until_waiting(sending)
         await holding.execute("UPDATE outbox SET delivery_status = 'sent'")
         await holding.execute("UPDATE disclosures SET sent_at = now()")
         await holding.execute("UPDATE fans SET disclosed_at = now()")
     await second
     assert [one["why"] for one in await told(sending)] == ["first"]
     assert (await outbox(sending))[-1]["after_id"] is None
-
-
-async def until_somebody_waits(app: RunningApp) -> None:
-    """Until a statement waits for another transaction's lock."""
-    async with asyncio.timeout(60):
-        while not await rows(app, "SELECT FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(("days", "again"), [(89, False), (91, True)])

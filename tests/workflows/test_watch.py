@@ -38,13 +38,12 @@ def mailbox() -> Iterator[Mailbox]:
 async def app(
     database_url: str, home: Path, llm: LlmStub, mailbox: Mailbox
 ) -> AsyncIterator[RunningApp]:
-    """With Claude, whose calls are thought slow early, and a mail server."""
+    """With Claude and a mail server."""
     own = settings(
         database_url,
         home,
         **with_claude(llm.url),
         ai_judge=False,
-        alert_latency_seconds=QUICK,
         smtp_host="127.0.0.1",
         smtp_port=mailbox.port,
         smtp_security="none",
@@ -52,6 +51,13 @@ async def app(
     )
     async with running_app(own) as running:
         yield running
+
+
+@pytest.fixture
+def impatient(app: RunningApp) -> RunningApp:
+    """The same, where what takes longer than `QUICK` is thought slow."""
+    early = app.parts.settings.model_copy(update={"alert_latency_seconds": QUICK})
+    return replace(app, parts=replace(app.parts, settings=early))
 
 
 @pytest.fixture
@@ -133,22 +139,22 @@ async def test_requests_that_fail_open_an_alert_of_their_own(
 
 
 async def test_a_model_that_is_slow_opens_an_alert(
-    app: RunningApp, admin: SignedIn, talk: Talk, llm: LlmStub
+    impatient: RunningApp, admin: SignedIn, talk: Talk, llm: LlmStub
 ) -> None:
     llm.script([Slow(4 * QUICK)] * LEAST_CALLS)
     await ask(admin, talk, LEAST_CALLS)
-    assert AlertKind.MODEL_LATENCY in await looked(app)
-    await is_over(app, AlertKind.MODEL_LATENCY, 15 * MINUTE)
+    assert AlertKind.MODEL_LATENCY in await looked(impatient)
+    await is_over(impatient, AlertKind.MODEL_LATENCY, 15 * MINUTE)
 
 
 async def test_requests_that_are_slow_open_an_alert(
-    app: RunningApp, admin: SignedIn, talk: Talk, llm: LlmStub
+    impatient: RunningApp, admin: SignedIn, talk: Talk, llm: LlmStub
 ) -> None:
-    app.parts.observed.take_minutes()
+    impatient.parts.observed.take_minutes()
     llm.script([Slow(4 * QUICK)] * LEAST_CALLS)
     await ask(admin, talk, LEAST_CALLS)
-    assert AlertKind.REQUEST_LATENCY in await looked(app)
-    await is_over(app, AlertKind.REQUEST_LATENCY, 15 * MINUTE)
+    assert AlertKind.REQUEST_LATENCY in await looked(impatient)
+    await is_over(impatient, AlertKind.REQUEST_LATENCY, 15 * MINUTE)
 
 
 async def test_a_dear_day_opens_an_alert_until_the_next_day(
@@ -211,9 +217,9 @@ async def test_a_reading_that_swings_about_its_threshold_is_one_alert(
         await rows(app, "UPDATE usage SET cost_micro_usd = %(c)s", c=dollars * 1_000_000)
         return await looked(app, after)
 
-    half = timedelta(seconds=30)
+    moment = timedelta(seconds=1)
     for place, dollars in enumerate((101, 99, 101, 75, 101, 75)):
-        assert AlertKind.DAILY_COST in await cost(dollars, place * half)
+        assert AlertKind.DAILY_COST in await cost(dollars, place * moment)
     [alert] = await found(app, AlertKind.DAILY_COST)
     assert alert["cleared_at"] is None
 
@@ -277,6 +283,24 @@ async def test_a_mail_that_was_not_taken_is_sent_again_and_none_is_sent_twice(
     await run_jobs(app)
 
     assert [mail["To"] for mail in mailbox.mails] == ["ada@example.com", "mary@example.com"]
+
+
+async def test_an_alert_that_is_over_while_its_mail_waits_is_told_in_one_mail(
+    app: RunningApp, admin: SignedIn, talk: Talk, mailbox: Mailbox
+) -> None:
+    mailbox.is_down = True
+    await too_dear(app, admin, talk)
+    await run_jobs(app)
+    tomorrow = timedelta(days=1)
+    await looked(app, tomorrow)
+    await looked(app, tomorrow + CALM + MINUTE)
+    mailbox.is_down = False
+    await time_has_come(app)
+
+    await run_jobs(app)
+
+    [only] = mailbox.to("ada@example.com")
+    assert "It is over by now." in str(only.get_payload())
 
 
 async def test_whoever_was_told_of_an_alert_is_told_once_when_it_is_over(

@@ -63,6 +63,11 @@ async def hand_on(parts: Parts, kind: str) -> bool:
 
     Whatever is counted while this writes is handed on the next time.
     """
+    async with parts.observed.handing_on:
+        return await _hand_on(parts, kind)
+
+
+async def _hand_on(parts: Parts, kind: str) -> bool:
     observed = parts.observed
     minutes = observed.take_minutes()
     counts = {**observed.counts(), **_pool(parts)}

@@ -12,6 +12,7 @@ from stubs.chatwoot import serve_chatwoot_stub
 from tests.entrypoints.channels.desk import Desk, open_desk
 from tests.entrypoints.channels.platforms import FAN, Chatwoot, Fanvue, Platform, Telegram, Webhook
 from tests.support.app import RunningApp
+from tests.support.locks import until_waiting
 from tests.support.webhooks import purchase_event
 from tests.support.world import rows
 from vaultcrm.workflows.attribute_outcomes import attribute_outcomes
@@ -159,13 +160,6 @@ async def test_chatwoots_echo_of_our_message_is_left_out_before_and_after_its_re
         await desk.works_through(echo)
         assert (await desk.thread())[1:] == [("ai_approved", draft["message"])]
         assert await desk.kept() == 1
-
-
-async def until_waiting(app: RunningApp, many: int) -> None:
-    """Until so many statements wait for another transaction's lock."""
-    async with asyncio.timeout(60):
-        while len(await rows(app, "SELECT FROM pg_locks WHERE NOT granted")) < many:  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0.01)
 
 
 # --- follows and money ----------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Counting is a few additions in memory. What is counted by minute, which alerts l
 every few seconds by `vaultcrm.workflows.observe`; until then it is kept here.
 """
 
+import asyncio
 import os
 import socket
 import time
@@ -59,6 +60,8 @@ class Observed:
 
     def __init__(self) -> None:
         self.process = f"{socket.gethostname()}-{os.getpid()}"
+        self.handing_on = asyncio.Lock()
+        """Held while counts are handed on, so that none are written over newer ones."""
         self._requests: Counter[tuple[str, str, int]] = Counter()
         self._latency: dict[tuple[str, str], Durations] = {}
         self._calls: Counter[tuple[str, str, str]] = Counter()

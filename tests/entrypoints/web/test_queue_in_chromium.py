@@ -1,9 +1,11 @@
 """The approval queue by keyboard, side by side, and through a restart, in a real browser."""
 
+import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Browser, Error, Page, Request, Route, expect
 
 from tests.support.app import RunningApp
 from tests.support.chromium import chromium, complaints_of, stage
@@ -78,6 +80,77 @@ def test_ten_drafts_are_approved_by_keyboard_alone_one_request_each(
         texts = on_stage.beside(sent_texts)
 
     assert texts == [f"Welcome, {fan}!" for fan in fans]
+
+
+def follow_ups(page: Page, pattern: re.Pattern[str], overtaken: int) -> Callable[[], None]:
+    """Waits until what is overtaken has been answered, and everything was asked for again."""
+    answered: list[str] = []
+    page.on(
+        "requestfinished",
+        lambda request: answered.append(request.url) if pattern.search(request.url) else None,
+    )
+
+    def wait() -> None:
+        while len(answered) < 2 * overtaken:
+            page.wait_for_timeout(20)
+
+    return wait
+
+
+def test_what_was_asked_of_a_draft_before_the_next_one_came_says_nothing_of_that_one(
+    database_url: str, home: Path, chromium: Browser
+) -> None:
+    with stage(database_url, home) as on_stage:
+        on_stage.beside(with_drafts(3))
+        with on_stage.person("Jo", chromium) as page:
+            complaints = complaints_of(page)
+            page.goto(f"{on_stage.base}/queue")
+            held: list[Route] = []
+            follows = re.compile(r"/queue/(list|[^/]+/state)\?")
+            page.route(
+                follows, lambda route: held.append(route) if len(held) < 2 else route.continue_()
+            )
+            first = open_fan(page)
+            page.evaluate("htmx.trigger('#live', 'changed')")
+            while len(held) < 2:
+                page.wait_for_timeout(20)
+            page.keyboard.press("a")
+            expect(page.locator(".card[data-open] b")).not_to_have_text(first)
+            second = open_fan(page)
+
+            asked_again = follow_ups(page, follows, len(held))
+            for route in held:
+                route.continue_()
+            asked_again()
+
+            expect(page.locator(".card[data-open] b")).to_have_text(second)
+            expect(page.locator("#state [role=alert]")).to_have_count(0)
+            assert complaints == []
+
+
+def test_the_draft_that_was_chosen_last_is_the_one_that_opens(
+    database_url: str, home: Path, chromium: Browser
+) -> None:
+    with stage(database_url, home) as on_stage:
+        on_stage.beside(with_drafts(3))
+        with on_stage.person("Jo", chromium) as page:
+            page.goto(f"{on_stage.base}/queue")
+            names = page.locator(".card b").all_inner_texts()
+            held: list[Route] = []
+            page.route(
+                re.compile(r"/queue\?.*draft="),
+                lambda route: route.continue_() if held else held.append(route),
+            )
+            page.locator(".card b", has_text=names[1]).click()
+            page.wait_for_timeout(100)
+            page.locator(".card b", has_text=names[2]).click()
+            expect(page.locator(".card[data-open] b")).to_have_text(names[2])
+
+            with suppress(Error):  # it was given up
+                held[0].continue_()
+
+            page.wait_for_timeout(500)
+            assert open_fan(page) == names[2]
 
 
 def test_two_people_on_one_queue_see_each_other_and_never_decide_the_same_draft(

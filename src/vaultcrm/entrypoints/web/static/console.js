@@ -224,6 +224,40 @@
       if (name.startsWith(`typed:${me}:`)) localStorage.removeItem(name);
   });
 
+  // ---- parts that follow what others do
+
+  const FOLLOWING = new Set(["changed", "busy"]);
+  const follows = (ctx) => ctx.request.method === "GET" && FOLLOWING.has(ctx.sourceEvent?.type);
+  const asked = new WeakMap();
+  const madeAnew = new WeakMap();
+  let moment = 0;
+
+  document.addEventListener("htmx:before:request", (event) => {
+    if (follows(event.detail.ctx)) asked.set(event.detail.ctx, ++moment);
+  });
+  document.addEventListener("htmx:before:swap", (event) => {
+    if (follows(event.detail.ctx)) return;
+    for (const { target } of event.detail.tasks)
+      if (target instanceof Element) madeAnew.set(target, ++moment);
+  });
+
+  /** Whether what asked has gone since, or became part of something that was made anew. */
+  const isOvertaken = (ctx) => {
+    if (!ctx.sourceElement.isConnected) return true;
+    for (let part = ctx.sourceElement; part; part = part.parentElement)
+      if (madeAnew.get(part) > asked.get(ctx)) return true;
+    return false;
+  };
+
+  // An answer that was overtaken tells of the draft or the list that stood there before: it is left
+  // out, and whatever follows asks again.
+  document.addEventListener("htmx:after:request", (event) => {
+    const { ctx } = event.detail;
+    if (!follows(ctx) || !isOvertaken(ctx)) return;
+    event.preventDefault();
+    htmx.trigger(byId("live"), "changed");
+  });
+
   // ---- requests that take their time
 
   const SLOW_MS = 300;

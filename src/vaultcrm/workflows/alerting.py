@@ -53,10 +53,7 @@ async def raise_alert(
     if alert_id is not None:
         event = alert_raised(alert_id, kind, severity, subject, message, now)
         await announce(parts, connection, event)
-        if parts.mailer is not None:
-            await parts.jobs.defer(
-                connection, MAIL_ALERT, queue=EVENTS_QUEUE, alert_id=str(alert_id)
-            )
+        await _mail_of(parts, connection, alert_id)
 
 
 async def clear_alert(
@@ -71,10 +68,19 @@ async def clear_alert(
     those who were told of it by e-mail are told that it is over.
     """
     for alert_id in await alerts.clear_alert(connection, kind, now, subject=subject):
-        if parts.mailer is not None:
-            await parts.jobs.defer(
-                connection, MAIL_ALERT, queue=EVENTS_QUEUE, alert_id=str(alert_id)
-            )
+        await _mail_of(parts, connection, alert_id)
+
+
+async def _mail_of(parts: Parts, connection: Connection, alert_id: UUID) -> None:
+    """One mail job of an alert at a time: two side by side would both find who was told nothing."""
+    if parts.mailer is not None:
+        await parts.jobs.defer(
+            connection,
+            MAIL_ALERT,
+            queue=EVENTS_QUEUE,
+            lock=f"alert:{alert_id}",
+            alert_id=str(alert_id),
+        )
 
 
 async def alert_to_unknown_model(

@@ -25,7 +25,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 async def sender() -> AsyncIterator[WebhookEvents]:
-    opened = WebhookEvents(timeout_seconds=0.5)
+    opened = WebhookEvents(timeout_seconds=2.0)
     yield opened
     await opened.aclose()
 
@@ -71,7 +71,7 @@ async def test_an_endpoint_that_never_answers_is_given_up(
 ) -> None:
     receiver.open.clear()
     answer = await sender.post(call(receiver.url))
-    assert answer == EventAnswer(None, "It did not answer within 0.5 seconds.")
+    assert answer == EventAnswer(None, "It did not answer within 2 seconds.")
 
 
 async def test_an_endpoint_that_has_taken_an_event_is_not_failed_for_a_slow_or_endless_body(

@@ -108,7 +108,7 @@ async def test_browsers_are_told_to_come_over_https_where_people_do(
 async def test_a_request_that_takes_too_long_is_given_up_and_gives_back_what_it_reserved(
     database_url: str, home: Path, gate: Gate, llm: LlmStub
 ) -> None:
-    own = settings(database_url, home, **with_claude(gate.url), request_seconds=1)
+    own = settings(database_url, home, **with_claude(gate.url), request_seconds=3)
     async with running_app(own) as app:
         mary = await sign_in(app, Role.MANAGER)
         talk = await conversation(mary)

@@ -129,7 +129,7 @@ async def test_a_message_is_sent_once_and_then_stands_in_the_conversation(
 async def test_a_fan_who_writes_while_a_message_is_being_sent_still_waits(
     sending: RunningApp, platform: Platform
 ) -> None:
-    platform.answers = [Answer(seconds=1)]
+    platform.answers = [Answer(seconds=3)]
     manager, talk, item_id = await waiting(sending)
     delivery = asyncio.create_task(attempt(sending.parts, talk, item_id))
     for _ in range(400):

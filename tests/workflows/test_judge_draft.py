@@ -163,7 +163,7 @@ UNAVAILABLE: dict[str, list[Step]] = {
 async def test_without_a_judgement_a_person_decides(
     database_url: str, home: Path, llm: LlmStub, what: str
 ) -> None:
-    own = settings(database_url, home, **with_claude(llm.url), ai_judge_timeout_seconds=0.4)
+    own = settings(database_url, home, **with_claude(llm.url), ai_judge_timeout_seconds=2.0)
     async with running_app(own) as app:
         admin = await sign_in(app, Role.ADMIN)
         await set_flag(admin, "AI_ROLLOUT_STAGE", 3)

@@ -731,7 +731,7 @@ def test_a_message_that_may_have_been_taken_is_uncertain_and_never_tried_again(
     stub: TelegramStub, step: stubs.Step, arrived: int
 ) -> None:
     stub.behave(step)
-    result = send(stub.url, timeout=1.0)
+    result = send(stub.url, timeout=2.0)
     assert (result.status, result.error_kind) == (SendStatus.UNCERTAIN, None)
     assert result.error
     assert len(stub.accepted) == arrived
@@ -748,7 +748,7 @@ def test_a_message_that_was_taken_without_a_usable_number_is_sent(
 
 def test_what_goes_wrong_once_does_not_spoil_the_next_message(stub: TelegramStub) -> None:
     stub.behave(stubs.HangAfter(), stubs.DropAfter(), stubs.RateLimited(1))
-    results = send_all(stub.url, *(outbound() for _ in range(4)), timeout=0.5)
+    results = send_all(stub.url, *(outbound() for _ in range(4)), timeout=2.0)
     assert [result.status for result in results] == [
         SendStatus.UNCERTAIN,
         SendStatus.UNCERTAIN,

@@ -122,7 +122,7 @@ async def test_what_was_taken_back_can_be_decided_anew_and_leaves_as_decided_the
 async def test_it_is_too_late_when_the_message_has_left_or_is_leaving(
     slow: RunningApp, platform: Platform
 ) -> None:
-    platform.answers = [Answer(seconds=1.0), Answer()]
+    platform.answers = [Answer(seconds=3.0), Answer()]
     manager = await sign_in(slow, Role.MANAGER)
     _, draft = await talk_of(manager)
     await approve(manager, draft)

@@ -14,7 +14,7 @@ from vaultcrm.entrypoints.cli.patient_protocol import PATIENCE, PatientProtocol
 
 pytestmark = pytest.mark.anyio
 
-SHORT = 0.4
+SHORT = 1.0
 ANSWER = 20_000_000
 HEAD = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 8\r\n\r\n"
 

@@ -76,10 +76,15 @@ class SafetyReport:
         return any(finding.category in categories for finding in self.findings)
 
 
+_CLEAN = SafetyReport(Verdict.ALLOW, 1.0)
+
+
 def report_of(findings: tuple[Finding, ...]) -> SafetyReport:
     """The verdict is the worst tier; the score is 1 minus the surest finding's score. Notes count
     for neither.
     """
+    if not findings:
+        return _CLEAN
     harmful = [finding for finding in findings if finding.tier is not FindingTier.NOTE]
     if any(finding.tier is FindingTier.BLOCK for finding in harmful):
         verdict = Verdict.BLOCK

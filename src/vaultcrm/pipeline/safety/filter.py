@@ -395,4 +395,6 @@ def _union(group: list[Finding], text: str) -> Finding:
     """One finding over the spans of all; the first of the group begins first."""
     start, end = group[0].start, max(finding.end for finding in group)
     strictest = max(group, key=_strictness)
+    if (strictest.start, strictest.end) == (start, end):
+        return strictest
     return replace(strictest, start=start, end=end, matched=text[start:end])

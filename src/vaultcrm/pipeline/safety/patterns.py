@@ -1,6 +1,7 @@
 """RE2 patterns, which match in time linear in the text whatever the text is."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import re2
 
@@ -49,6 +50,7 @@ class PatternSet:
         for source in sources:
             self._set.Add(source)
         self._set.Compile()
+        self._ready: dict[int, Any] = {}
 
     def any_in(self, text: str) -> bool:
         return bool(self._sources) and self._set.Match(text) is not None
@@ -58,6 +60,12 @@ class PatternSet:
         if not self._sources:
             return
         for number in sorted(self._set.Match(text) or ()):
-            # The second time, re2 has it ready.
-            for match in re2.compile(self._sources[number], quiet_options()).finditer(text):
+            for match in self._compiled(number).finditer(text):
                 yield number, *match.span()
+
+    def _compiled(self, number: int) -> Any:
+        """Prepared when it is first wanted: most patterns never are."""
+        compiled = self._ready.get(number)
+        if compiled is None:
+            compiled = self._ready[number] = re2.compile(self._sources[number], quiet_options())
+        return compiled

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from anyascii import anyascii
 from confusable_homoglyphs import confusables
@@ -149,6 +150,7 @@ def _is_accented(char: str) -> bool:
     return 0xC0 <= ord(char) <= 0x17F
 
 
+@lru_cache(maxsize=_FOLD_TABLE_SIZE)
 def is_lookalike(char: str) -> bool:
     """True for a character that is read as ASCII letters or digits, or not at all, but is not."""
     if char.isascii() or _is_accented(char):
@@ -163,8 +165,9 @@ def positions_in(original: str, folded: str) -> Sequence[int] | None:
     """
     if original.isascii():
         return None
+    # ASCII is read character by character.
     if len(folded) == len(original) and all(
-        len(char.translate(_FOLD)) == 1 for char in set(original)
+        len(char.translate(_FOLD)) == 1 for char in set(original) if not char.isascii()
     ):
         return None
     return [index for index, char in enumerate(original) for _ in range(len(_FOLD[ord(char)]))]

@@ -92,7 +92,7 @@ def _joined_as(
 
 
 class _Copy:
-    """A text as it is copied: characters, where each stood, and where runs were joined."""
+    """A text as it is copied: in pieces, where each character stood, and where runs were joined."""
 
     def __init__(self, text: str, loose: re.Pattern[str]) -> None:
         self.out: list[str] = []
@@ -125,7 +125,7 @@ class _Copy:
         self._take(at, end)
 
     def _take(self, start: int, end: int) -> None:
-        self.out.extend(self._text[start:end])
+        self.out.append(self._text[start:end])
         self.positions.extend(range(start, end))
 
     def join_words(self, letters: list[int], words: Words) -> None:
@@ -142,9 +142,11 @@ class _Copy:
                     self.out.append(" ")
                     self.positions.append(letters[first] - 1)
                 if is_word:
-                    self.joined.append((len(self.out), len(self.out) + last - first))
-                    self.out.extend(self._text[index] for index in letters[first:last])
-                    self.positions.extend(letters[first:last])
+                    joined = letters[first:last]
+                    begins = len(self.positions)
+                    self.joined.append((begins, begins + len(joined)))
+                    self.out += [self._text[index] for index in joined]
+                    self.positions += joined
                 else:
                     self._loosen(letters[first], letters[last - 1] + 1)
             at = end

@@ -103,10 +103,7 @@ class View:
             if self.parent.text[first:last] != self.text[start:end]:
                 found.add(Disguise.LOOKALIKE)
         elif self.is_leet:
-            before, after = self.parent.text[first:last], self.text[start:end]
-            if any(
-                not old.isalpha() and new.isalpha() for old, new in zip(before, after, strict=True)
-            ):
+            if _reads_signs(self.parent.text[first:last], self.text[start:end]):
                 found.add(Disguise.LEET)
         elif self.touches_run(start, end) or not _only_spacing(
             self.parent.text[first:last], self.text[start:end]
@@ -122,7 +119,7 @@ class View:
             return any(self._rewritten_in(start, end))
         first, last = self._parent_span(start, end)
         if self.is_leet:
-            return Disguise.LEET in self.disguises(start, end)
+            return _reads_signs(self.parent.text[first:last], self.text[start:end])
         return self.parent.text[first:last] != self.text[start:end]
 
     def touches_run(self, start: int, end: int) -> bool:
@@ -142,6 +139,13 @@ class View:
         """Whether both neighbours of `offset` belong to one spelled-out run."""
         at = bisect_right(self.runs, (offset, 0)) - 1
         return at >= 0 and self.runs[at][0] < offset < self.runs[at][1]
+
+
+def _reads_signs(before: str, after: str) -> bool:
+    """Whether one reading has a letter where the other has none."""
+    return before != after and any(
+        not old.isalpha() and new.isalpha() for old, new in zip(before, after, strict=True)
+    )
 
 
 def _only_spacing(before: str, after: str) -> bool:

@@ -1,8 +1,10 @@
 """`make faults`: many rounds of kills, with a table at the end.
 
-ROUNDS (200) says how many, SEED repeats a course of events; only its moments differ.
+In the environment ROUNDS (200) says how many, SEED repeats a course of events; only its moments
+differ. A round takes a quarter of a minute.
 """
 
+import argparse
 import asyncio
 import os
 import secrets
@@ -18,6 +20,7 @@ _TOLD_AT_MOST = 30
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__).parse_args()
     # So that what was started is stopped, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     rounds = int(os.environ.get("ROUNDS") or 200)

@@ -214,12 +214,15 @@ async def test_a_reading_that_swings_about_its_threshold_is_one_alert(
     await ask(admin, talk, 1)
 
     async def cost(dollars: int, after: timedelta) -> set[AlertKind]:
-        await rows(app, "UPDATE usage SET cost_micro_usd = %(c)s", c=dollars * 1_000_000)
+        # Dated like the look at it, so that it is that day's cost at midnight too.
+        costly = "UPDATE usage SET cost_micro_usd = %(c)s, created_at = %(at)s"
+        at = app.parts.now() + after - timedelta(milliseconds=1)
+        await rows(app, costly, c=dollars * 1_000_000, at=at)
         return await looked(app, after)
 
-    moment = timedelta(seconds=1)
+    half = timedelta(seconds=30)
     for place, dollars in enumerate((101, 99, 101, 75, 101, 75)):
-        assert AlertKind.DAILY_COST in await cost(dollars, place * moment)
+        assert AlertKind.DAILY_COST in await cost(dollars, place * half)
     [alert] = await found(app, AlertKind.DAILY_COST)
     assert alert["cleared_at"] is None
 

@@ -76,7 +76,8 @@ class SafetyReport:
         return any(finding.category in categories for finding in self.findings)
 
 
-_CLEAN = SafetyReport(Verdict.ALLOW, 1.0)
+CLEAN = SafetyReport(Verdict.ALLOW, 1.0)
+"""The report on a text in which nothing was found."""
 
 
 def report_of(findings: tuple[Finding, ...]) -> SafetyReport:
@@ -84,7 +85,7 @@ def report_of(findings: tuple[Finding, ...]) -> SafetyReport:
     for neither.
     """
     if not findings:
-        return _CLEAN
+        return CLEAN
     harmful = [finding for finding in findings if finding.tier is not FindingTier.NOTE]
     if any(finding.tier is FindingTier.BLOCK for finding in harmful):
         verdict = Verdict.BLOCK

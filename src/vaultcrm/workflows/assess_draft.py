@@ -12,12 +12,12 @@ from vaultcrm.domain.generation import GenerationType, TokenUsage
 from vaultcrm.domain.money import Money
 from vaultcrm.domain.personality import Personality
 from vaultcrm.domain.safety import (
+    CLEAN,
     Category,
     Finding,
     FindingTier,
     SafetyReport,
     Scope,
-    Verdict,
     report_of,
 )
 from vaultcrm.domain.situation import Situation
@@ -33,9 +33,6 @@ from vaultcrm.workflows.judge_draft import judge_draft
 from vaultcrm.workflows.open_call import OpenCall
 from vaultcrm.workflows.parts import Parts
 from vaultcrm.workflows.score_draft import guaranteed, scored
-
-CLEAN = SafetyReport(Verdict.ALLOW, 1.0)
-
 
 NOT_ASKED_FOR = Draft(DraftOutcome.UNUSABLE, (), TokenUsage(), model=NO_MODEL)
 """Stands for the draft where something must not even be drafted."""

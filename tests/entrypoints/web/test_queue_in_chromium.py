@@ -82,19 +82,13 @@ def test_ten_drafts_are_approved_by_keyboard_alone_one_request_each(
     assert texts == [f"Welcome, {fan}!" for fan in fans]
 
 
-def follow_ups(page: Page, pattern: re.Pattern[str], overtaken: int) -> Callable[[], None]:
-    """Waits until what is overtaken has been answered, and everything was asked for again."""
-    answered: list[str] = []
-    page.on(
-        "requestfinished",
-        lambda request: answered.append(request.url) if pattern.search(request.url) else None,
-    )
-
-    def wait() -> None:
-        while len(answered) < 2 * overtaken:
-            page.wait_for_timeout(20)
-
-    return wait
+def until(page: Page, holds: Callable[[], bool]) -> None:
+    """Until the requests and answers of a page, which this thread alone hears of, are as wanted."""
+    for _ in range(1_000):
+        if holds():
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError("waited in vain")
 
 
 def test_what_was_asked_of_a_draft_before_the_next_one_came_says_nothing_of_that_one(
@@ -112,16 +106,17 @@ def test_what_was_asked_of_a_draft_before_the_next_one_came_says_nothing_of_that
             )
             first = open_fan(page)
             page.evaluate("htmx.trigger('#live', 'changed')")
-            while len(held) < 2:
-                page.wait_for_timeout(20)
+            until(page, lambda: len(held) == 2)
             page.keyboard.press("a")
             expect(page.locator(".card[data-open] b")).not_to_have_text(first)
             second = open_fan(page)
 
-            asked_again = follow_ups(page, follows, len(held))
+            answered: list[str] = []
+            page.on("requestfinished", lambda request: answered.append(request.url))
             for route in held:
                 route.continue_()
-            asked_again()
+            # Each is answered, left out, and asked for anew.
+            until(page, lambda: len([url for url in answered if follows.search(url)]) == 4)
 
             expect(page.locator(".card[data-open] b")).to_have_text(second)
             expect(page.locator("#state [role=alert]")).to_have_count(0)
@@ -142,7 +137,7 @@ def test_the_draft_that_was_chosen_last_is_the_one_that_opens(
                 lambda route: route.continue_() if held else held.append(route),
             )
             page.locator(".card b", has_text=names[1]).click()
-            page.wait_for_timeout(100)
+            until(page, lambda: len(held) == 1)
             page.locator(".card b", has_text=names[2]).click()
             expect(page.locator(".card[data-open] b")).to_have_text(names[2])
 

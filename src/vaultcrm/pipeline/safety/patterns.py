@@ -1,6 +1,7 @@
 """RE2 patterns, which match in time linear in the text whatever the text is."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import re2
@@ -50,7 +51,6 @@ class PatternSet:
         for source in sources:
             self._set.Add(source)
         self._set.Compile()
-        self._ready: dict[int, Any] = {}
 
     def any_in(self, text: str) -> bool:
         return bool(self._sources) and self._set.Match(text) is not None
@@ -60,12 +60,11 @@ class PatternSet:
         if not self._sources:
             return
         for number in sorted(self._set.Match(text) or ()):
-            for match in self._compiled(number).finditer(text):
+            for match in self._compiled[number].finditer(text):
                 yield number, *match.span()
 
-    def _compiled(self, number: int) -> Any:
-        """Prepared when it is first wanted: most patterns never are."""
-        compiled = self._ready.get(number)
-        if compiled is None:
-            compiled = self._ready[number] = re2.compile(self._sources[number], quiet_options())
-        return compiled
+    @cached_property
+    def _compiled(self) -> list[Any]:
+        """Most sets are only asked whether there is anything, and need none of these."""
+        options = quiet_options()
+        return [re2.compile(source, options) for source in self._sources]

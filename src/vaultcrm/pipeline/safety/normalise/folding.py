@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import lru_cache
 
 from anyascii import anyascii
 from confusable_homoglyphs import confusables
@@ -150,7 +149,6 @@ def _is_accented(char: str) -> bool:
     return 0xC0 <= ord(char) <= 0x17F
 
 
-@lru_cache(maxsize=_FOLD_TABLE_SIZE)
 def is_lookalike(char: str) -> bool:
     """True for a character that is read as ASCII letters or digits, or not at all, but is not."""
     if char.isascii() or _is_accented(char):
